@@ -1,0 +1,38 @@
+"""Everything that can go wrong in Hadron, each with what happened and what to do."""
+
+from __future__ import annotations
+
+
+class HadronError(Exception):
+    """Base of every error that Hadron raises on purpose."""
+
+
+class ConfigurationError(HadronError):
+    """A setting is missing or unusable; the message names it and the remedy."""
+
+
+class MalformedFrame(HadronError):  # noqa: N818 - "malformed frame" is the term people search for
+    """A frame, or one message of it, that a normaliser cannot read.
+
+    ``place`` says where in the frame the fault is (``msg.yes_bid_dollars``, ``[3].p``), so that
+    dead letters with the same fault share a fingerprint. ``salvaged`` holds what the rest of the
+    frame gave: a Polygon frame is an array, and its good events are stored all the same.
+    """
+
+    def __init__(self, reason: str, *, place: str = "", salvaged: object | None = None) -> None:
+        super().__init__(f"{place}: {reason}" if place else reason)
+        self.reason = reason
+        self.place = place
+        self.salvaged = salvaged
+
+
+class StoreUnavailable(HadronError):  # noqa: N818
+    """PostgreSQL cannot be reached or gave way for a moment; the same work may succeed later."""
+
+
+class StreamUnavailable(HadronError):  # noqa: N818
+    """Redis cannot be reached or takes no more data; the same work may succeed later."""
+
+
+class AuthenticationRefused(HadronError):  # noqa: N818
+    """The exchange refused the credentials; trying again soon will not help."""
