@@ -1,0 +1,1 @@
+"""From raw frames to committed rows: decode, normalise, resolve, write, acknowledge."""

@@ -1,0 +1,128 @@
+"""The contract between streamers and workers: one Redis Stream a venue, one entry a frame.
+
+A stream entry is a frame as received, untouched. Streamers append with XADD; drain tasks read as
+the consumer group ``drain``, acknowledge after the database commit, and then delete, so the
+stream's length is the backlog. A consumer group alone gives at-least-once; the keys of
+:mod:`hadron_tasks.tick` make it exactly-once in the database. Publishers may therefore append a
+frame again whenever they are not sure that Redis kept it, as long as its receive time, bytes and
+connection stay the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+GROUP = "drain"
+"""The consumer group of the drain tasks."""
+
+_FRAME = b"f"
+_RECEIVED = b"t"
+_CONNECTION = b"c"
+_KIND = b"k"
+_GAP = b"gap"
+
+
+def stream_key(venue: str) -> str:
+    """The Redis key of a venue's raw stream."""
+    return f"hadron:raw:{venue}"
+
+
+class RawFrame(NamedTuple):
+    """One WebSocket frame as received."""
+
+    data: bytes
+    received_ns: int
+    """Nanoseconds since the Unix epoch, UTC, by the streamer's clock."""
+    connection: str
+    """The connection it came by (``kalshi-1``, ``polygon-stocks``)."""
+
+
+class GapCause(StrEnum):
+    """Why messages are missing from the feed."""
+
+    SEQUENCE_JUMP = "sequence_jump"
+    DISCONNECT = "disconnect"
+    BUFFER_OVERFLOW = "buffer_overflow"
+    """The exchange ended a subscription because this client read too slowly (code 25)."""
+    CHANNEL_ERROR = "channel_error"
+    """The exchange ended a subscription for a reason of its own (code 10)."""
+    STREAMER_DEATH = "streamer_death"
+    SHUTDOWN = "shutdown"
+    SPOOL_LOSS = "spool_loss"
+
+
+class FeedGap(BaseModel):
+    """A hole in what the exchange sent to us: a row of ``feed_gaps``, sent through the stream.
+
+    ``gap_id`` is chosen by the streamer, so a redelivered record is the same row.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    gap_id: UUID
+    venue: str
+    connection: str
+    channel: str | None = None
+    sid: int | None = None
+    cause: GapCause
+    from_ns: int
+    """Receive time of the last frame known to be safe, nanoseconds since the Unix epoch."""
+    to_ns: int
+    """When the feed was whole again, nanoseconds since the Unix epoch."""
+    from_seq: int | None = None
+    """Last sequence number before the hole."""
+    to_seq: int | None = None
+    """First sequence number after the hole."""
+    missing: int | None = None
+    """Messages known to be missing; None when nobody can know."""
+    detail: str = ""
+
+
+class GapEntry(NamedTuple):
+    """A gap record travelling in the stream among the frames."""
+
+    data: bytes
+    received_ns: int
+    connection: str
+
+
+Entry = RawFrame | GapEntry
+
+Fields = dict[bytes, bytes | int]
+
+
+def frame_fields(frame: RawFrame) -> Fields:
+    """The XADD fields of a frame."""
+    return {
+        _FRAME: frame.data,
+        _RECEIVED: frame.received_ns,
+        _CONNECTION: frame.connection.encode(),
+    }
+
+
+def gap_fields(gap: FeedGap) -> Fields:
+    """The XADD fields of a gap record."""
+    return {
+        _FRAME: gap.model_dump_json().encode(),
+        _RECEIVED: gap.to_ns,
+        _CONNECTION: gap.connection.encode(),
+        _KIND: _GAP,
+    }
+
+
+def parse_entry(fields: Mapping[bytes, bytes]) -> Entry:
+    """An entry of the stream as read back (with ``decode_responses`` off).
+
+    Raises:
+        KeyError: A field is missing, so it was not written by :func:`frame_fields`.
+        ValueError: The receive time is not a number.
+    """
+    kind = GapEntry if fields.get(_KIND) == _GAP else RawFrame
+    return kind(
+        fields[_FRAME], int(fields[_RECEIVED]), fields[_CONNECTION].decode("utf-8", "replace")
+    )

@@ -1,0 +1,242 @@
+"""Every setting of Hadron, in one place: read from the environment and from ``.env``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hadron_tasks.errors import ConfigurationError
+
+MAX_KALSHI_KEYS = 10
+
+KalshiEnv = Literal["production", "demo", "simulator"]
+
+KALSHI_WS_URLS: dict[str, str] = {
+    "production": "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
+    "demo": "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2",
+}
+KALSHI_REST_URLS: dict[str, str] = {
+    "production": "https://external-api.kalshi.com/trade-api/v2",
+    "demo": "https://external-api.demo.kalshi.co/trade-api/v2",
+}
+POLYGON_WS_URL = "wss://socket.massive.com"
+
+CommaList = Annotated[list[str], NoDecode]
+"""A list written in the environment as ``a,b,c``."""
+
+
+@dataclass(frozen=True, slots=True)
+class KalshiKeyRef:
+    """Where one Kalshi API key is found; the private key itself is read only by who signs."""
+
+    slot: int
+    """1 to 10: the number in the variable's name."""
+    key_id: str
+    private_key_path: Path
+
+    @property
+    def name(self) -> str:
+        """What logs, gaps and metrics call the key and its connection: never the key id."""
+        return f"kalshi-{self.slot}"
+
+    @property
+    def path_variable(self) -> str:
+        """The environment variable that names the private key's file."""
+        return f"KALSHI_PRIVATE_KEY_{self.slot}_PATH"
+
+
+class _KalshiKeys(BaseSettings):
+    """The numbered key variables, spelled out so that ``.env`` and environment both work."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    kalshi_api_key_1: SecretStr | None = None
+    kalshi_api_key_2: SecretStr | None = None
+    kalshi_api_key_3: SecretStr | None = None
+    kalshi_api_key_4: SecretStr | None = None
+    kalshi_api_key_5: SecretStr | None = None
+    kalshi_api_key_6: SecretStr | None = None
+    kalshi_api_key_7: SecretStr | None = None
+    kalshi_api_key_8: SecretStr | None = None
+    kalshi_api_key_9: SecretStr | None = None
+    kalshi_api_key_10: SecretStr | None = None
+    kalshi_private_key_1_path: Path | None = None
+    kalshi_private_key_2_path: Path | None = None
+    kalshi_private_key_3_path: Path | None = None
+    kalshi_private_key_4_path: Path | None = None
+    kalshi_private_key_5_path: Path | None = None
+    kalshi_private_key_6_path: Path | None = None
+    kalshi_private_key_7_path: Path | None = None
+    kalshi_private_key_8_path: Path | None = None
+    kalshi_private_key_9_path: Path | None = None
+    kalshi_private_key_10_path: Path | None = None
+
+    def refs(self) -> tuple[KalshiKeyRef, ...]:
+        """The configured keys, in slot order."""
+        found = []
+        for slot in range(1, MAX_KALSHI_KEYS + 1):
+            key: SecretStr | None = getattr(self, f"kalshi_api_key_{slot}")
+            path: Path | None = getattr(self, f"kalshi_private_key_{slot}_path")
+            if key is None and path is None:
+                continue
+            if key is None:
+                raise ConfigurationError(
+                    f"KALSHI_PRIVATE_KEY_{slot}_PATH is set but KALSHI_API_KEY_{slot} is not. "
+                    f"Set KALSHI_API_KEY_{slot} to the key id that Kalshi shows beside the key."
+                )
+            if path is None:
+                raise ConfigurationError(
+                    f"KALSHI_API_KEY_{slot} is set but KALSHI_PRIVATE_KEY_{slot}_PATH is not. "
+                    f"Set it to the PEM file of that key, for example .kalshi_keys/{slot}.pem."
+                )
+            found.append(KalshiKeyRef(slot, key.get_secret_value(), path.expanduser()))
+        return tuple(found)
+
+
+class Settings(BaseSettings):
+    """All settings but the numbered Kalshi keys, which :meth:`kalshi_keys` gives.
+
+    Names in the environment are the field names in capitals with the prefix ``HADRON_``; those
+    that the exchanges' own documents name (``KALSHI_ENV``, ``POLYGON_API_KEY``) keep their names.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="HADRON_",
+        env_file=".env",
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
+    )
+
+    # Services
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """Broker, raw streams, leases and the beat schedule."""
+    database_url: SecretStr = SecretStr("postgresql://hadron@127.0.0.1:5432/hadron")
+    """PostgreSQL 16 or newer."""
+    data_dir: Path = Path(".hadron")
+    """Spool, logs and, under ``hadron up``, the embedded services' files."""
+
+    # Venues
+    venues: CommaList = ["kalshi", "polygon"]
+    kalshi_env: KalshiEnv = Field(
+        default="production", validation_alias=AliasChoices("kalshi_env", "KALSHI_ENV")
+    )
+    kalshi_ws_url: str | None = None
+    """Overrides the WebSocket address that ``KALSHI_ENV`` implies."""
+    kalshi_rest_url: str | None = None
+    """Overrides the REST address that ``KALSHI_ENV`` implies."""
+    kalshi_channels: CommaList = ["ticker", "trade", "market_lifecycle_v2"]
+    """All-markets channels to record."""
+    kalshi_books: CommaList = []
+    """Order books to record: series, event or market tickers (``KXBTCD``, ``KXFED-26DEC``)."""
+    kalshi_max_books_per_connection: int = Field(default=2000, ge=1)
+    polygon_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("polygon_api_key", "POLYGON_API_KEY")
+    )
+    polygon_ws_url: str = POLYGON_WS_URL
+    """Without the asset class, which is appended as the path (``.../stocks``)."""
+    polygon_subscriptions: CommaList = [
+        "stocks:T.*",
+        "stocks:Q.*",
+        "stocks:AM.*",
+        "indices:V.*",
+        "crypto:XT.*",
+        "forex:C.*",
+    ]
+    """What to record: ``asset_class:CHANNEL.SYMBOL``; one connection an asset class."""
+
+    # Streamer
+    flush_max_frames: int = Field(default=2000, ge=1)
+    """Most frames in one pipelined write to Redis."""
+    redis_memory_mark: float = Field(default=0.85, gt=0, le=1)
+    """Share of Redis' maxmemory above which frames go to the spool instead."""
+    spool_max_bytes: int = Field(default=20 * 1024**3, ge=1)
+    """Most bytes of frames the spool keeps on disk; beyond it the loss is recorded as a gap."""
+    lease_ttl_s: float = Field(default=10.0, gt=1)
+    """How long a dead streamer's API key stays taken."""
+    stale_after_s: float = Field(default=30.0, gt=0)
+    """A connection that received nothing, not even a ping, for so long is reconnected."""
+
+    # Workers
+    drain_batch: int = Field(default=2000, ge=1)
+    """Most frames in one database transaction."""
+    drain_budget_s: float = Field(default=2.0, gt=0)
+    """How long one drain task runs before it hands over to the next."""
+    drain_max_parallel: int = Field(default=8, ge=1)
+    """Most drain tasks at work on one venue's stream at once."""
+    instrument_cache_size: int = Field(default=500_000, ge=1)
+    tick_retention_days: int | None = Field(default=None, ge=1)
+    """Days after which partitions of ticks are dropped; unset keeps everything."""
+
+    # Observability
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator(
+        "venues", "kalshi_channels", "kalshi_books", "polygon_subscriptions", mode="before"
+    )
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    def kalshi_keys(self) -> tuple[KalshiKeyRef, ...]:
+        """The configured Kalshi keys.
+
+        Raises:
+            ConfigurationError: A key id without its file or a file without its key id.
+        """
+        return _KalshiKeys().refs()
+
+    @property
+    def kalshi_ws_address(self) -> str:
+        """The Kalshi WebSocket address in force."""
+        return self._kalshi_address(self.kalshi_ws_url, KALSHI_WS_URLS, "HADRON_KALSHI_WS_URL")
+
+    @property
+    def kalshi_rest_address(self) -> str:
+        """The Kalshi REST address in force."""
+        return self._kalshi_address(
+            self.kalshi_rest_url, KALSHI_REST_URLS, "HADRON_KALSHI_REST_URL"
+        )
+
+    def _kalshi_address(self, override: str | None, known: dict[str, str], variable: str) -> str:
+        if override:
+            return override
+        if self.kalshi_env not in known:
+            raise ConfigurationError(
+                f"KALSHI_ENV is {self.kalshi_env} but {variable} is not set. Start the simulators "
+                f"with 'hadron simulate' and set {variable} to the address they print."
+            )
+        return known[self.kalshi_env]
+
+
+def describe_invalid_settings(error: ValidationError) -> str:
+    """One line a fault: the variable, what is wrong with it; never its value."""
+    lines = []
+    for fault in error.errors(include_input=False, include_url=False):
+        field = str(fault["loc"][0]) if fault["loc"] else "settings"
+        own_name = re.match(r"(kalshi_env|polygon_api_key)$", field, re.IGNORECASE)
+        name = field.upper() if own_name else f"HADRON_{field.upper()}"
+        lines.append(f"{name}: {fault['msg']}")
+    return "Settings cannot be used. " + "; ".join(lines)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        ConfigurationError: A value cannot be used; names the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError(describe_invalid_settings(error)) from None

@@ -1,0 +1,1 @@
+"""The exchanges: one package each, and the registry that names them."""

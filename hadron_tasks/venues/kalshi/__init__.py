@@ -1,0 +1,1 @@
+"""Kalshi: wire messages, normaliser, signing."""

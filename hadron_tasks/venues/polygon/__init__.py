@@ -1,0 +1,1 @@
+"""Polygon (Massive): wire messages, normaliser."""
