@@ -15,15 +15,13 @@ class MalformedFrame(HadronError):  # noqa: N818 - "malformed frame" is the term
     """A frame, or one message of it, that a normaliser cannot read.
 
     ``place`` says where in the frame the fault is (``msg.yes_bid_dollars``, ``[3].p``), so that
-    dead letters with the same fault share a fingerprint. ``salvaged`` holds what the rest of the
-    frame gave: a Polygon frame is an array, and its good events are stored all the same.
+    dead letters with the same fault share a fingerprint.
     """
 
-    def __init__(self, reason: str, *, place: str = "", salvaged: object | None = None) -> None:
+    def __init__(self, reason: str, *, place: str = "") -> None:
         super().__init__(f"{place}: {reason}" if place else reason)
         self.reason = reason
         self.place = place
-        self.salvaged = salvaged
 
 
 class StoreUnavailable(HadronError):  # noqa: N818

@@ -32,6 +32,25 @@ def stream_key(venue: str) -> str:
     return f"hadron:raw:{venue}"
 
 
+def active_drains_key(venue: str) -> str:
+    """A sorted set of the drain tasks at work on a venue: member task id, score deadline.
+
+    The deadline is in Unix seconds, so the count of live ones is ``ZCOUNT key now +inf``.
+    """
+    return f"hadron:drains:{venue}"
+
+
+FRAMES_PER_DRAIN = 5_000
+"""Backlog at which one more drain task is worth its process: about half a second of its work."""
+
+
+def drains_wanted(backlog: int, max_parallel: int) -> int:
+    """How many drain tasks should be at work on a stream with ``backlog`` entries."""
+    if backlog <= 0:
+        return 0
+    return min(max_parallel, 1 + backlog // FRAMES_PER_DRAIN)
+
+
 class RawFrame(NamedTuple):
     """One WebSocket frame as received."""
 

@@ -1,0 +1,56 @@
+"""What every connection tells about itself in Redis, for ``hadron status``, metrics and checks.
+
+One hash for the fleet, a field a connection, so one HGETALL shows them all. Streamers write it
+every second; a report older than :data:`REPORT_STALE_AFTER_S` is of a streamer that is gone.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+HEALTH_KEY = "hadron:feed:health"
+"""Redis hash: connection name -> :class:`ConnectionHealth` as JSON."""
+
+REPORT_STALE_AFTER_S = 10.0
+
+
+class ConnectionState(StrEnum):
+    """Where a connection stands."""
+
+    WAITING_FOR_KEY = "waiting_for_key"
+    CONNECTING = "connecting"
+    SUBSCRIBING = "subscribing"
+    LIVE = "live"
+    BACKING_OFF = "backing_off"
+    AUTHENTICATION_REFUSED = "authentication_refused"
+    STOPPED = "stopped"
+
+
+class ConnectionHealth(BaseModel):
+    """One connection's report. Counters run since its streamer process started."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    venue: str
+    connection: str
+    streamer: str
+    """The process that holds it: ``host:pid``."""
+    state: ConnectionState
+    reported_ns: int
+    """When this report was made, nanoseconds since the Unix epoch."""
+    connected_ns: int | None = None
+    last_frame_ns: int | None = None
+    frames: int = 0
+    bytes: int = 0
+    reconnects: int = 0
+    authentication_failures: int = 0
+    gaps: int = 0
+    spool_bytes: int = 0
+    subscriptions: int = 0
+    """Channels confirmed by the exchange."""
+    markets: int = 0
+    """Order books confirmed by the exchange."""
+    last_error: str = ""
+    frames_by_type: dict[str, int] = {}
