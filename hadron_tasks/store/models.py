@@ -1,0 +1,406 @@
+"""The tables, as SQLAlchemy models. Alembic makes them; `docs/schema.md` explains them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table's base: times with time zone, text without limit, exact numbers."""
+
+    metadata = MetaData(naming_convention=_NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it as a plain class attribute
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        Decimal: Numeric(),
+        UUID: PG_UUID(as_uuid=True),
+        dict[str, Any]: JSONB(),
+        list[Any]: JSONB(),
+        int: BigInteger(),
+        bytes: LargeBinary(),
+    }
+
+
+_NOW = func.now()
+
+
+class Instrument(Base):
+    """Something with a price: a market of Kalshi, a stock, an index, a currency pair."""
+
+    __tablename__ = "instruments"
+    __table_args__ = (
+        UniqueConstraint("primary_source", "ticker"),
+        Index("ix_instruments_search", "search", postgresql_using="gin"),
+        Index(
+            "ix_instruments_external_ref",
+            "external_ref",
+            postgresql_using="gin",
+            postgresql_ops={"external_ref": "jsonb_path_ops"},
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    ticker: Mapped[str]
+    asset_class: Mapped[str]
+    """``other`` for prediction markets; equity, option, index, crypto, forex, future."""
+    primary_source: Mapped[str]
+    """The venue whose data defines the instrument."""
+    venue: Mapped[str]
+    name: Mapped[str]
+    """``Kalshi Market: {ticker}`` until the exchange's own name is known."""
+    display_name: Mapped[str | None]
+    status: Mapped[str | None]
+    """The exchange's word for it: initialized, active, inactive, closed, determined, finalized."""
+    status_at: Mapped[datetime | None]
+    """When the status was learnt; an older message does not change a newer status."""
+    market_type: Mapped[str | None]
+    event_ticker: Mapped[str | None] = mapped_column(index=True)
+    title: Mapped[str | None]
+    yes_sub_title: Mapped[str | None]
+    no_sub_title: Mapped[str | None]
+    open_time: Mapped[datetime | None]
+    close_time: Mapped[datetime | None]
+    expected_expiration_time: Mapped[datetime | None]
+    strike_type: Mapped[str | None]
+    floor_strike: Mapped[Decimal | None]
+    cap_strike: Mapped[Decimal | None]
+    result: Mapped[str | None]
+    settlement_value: Mapped[Decimal | None]
+    external_ref: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    """What else is known of it: parsed ticker, rules, legs, price structure."""
+    search: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed(
+            "to_tsvector('simple'::regconfig, coalesce(display_name, '') || ' ' || coalesce(title, '') || ' '"
+            " || coalesce(yes_sub_title, '') || ' ' || ticker || ' '"
+            " || replace(ticker, '-', ' '))",
+            persisted=True,
+        ),
+    )
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class InstrumentVenueMapping(Base):
+    """An instrument's name at a venue. One instrument may stand on several venues."""
+
+    __tablename__ = "instrument_venue_mapping"
+    __table_args__ = (UniqueConstraint("venue", "venue_instrument_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"), index=True)
+    venue: Mapped[str]
+    venue_instrument_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class Series(Base):
+    """A Kalshi series: the template that events are made from."""
+
+    __tablename__ = "series"
+
+    ticker: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str | None]
+    category: Mapped[str | None]
+    frequency: Mapped[str | None]
+    tags: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    fee_type: Mapped[str | None]
+    fee_multiplier: Mapped[Decimal | None]
+    external_ref: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class Event(Base):
+    """A Kalshi event: one real-world occurrence, with its markets."""
+
+    __tablename__ = "events"
+
+    event_ticker: Mapped[str] = mapped_column(primary_key=True)
+    series_ticker: Mapped[str | None] = mapped_column(index=True)
+    title: Mapped[str | None]
+    sub_title: Mapped[str | None]
+    mutually_exclusive: Mapped[bool | None]
+    collateral_return_type: Mapped[str | None]
+    fee_type_override: Mapped[str | None]
+    fee_multiplier_override: Mapped[Decimal | None]
+    strike_date: Mapped[datetime | None]
+    external_ref: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class MarketRelationship(Base):
+    """A typed edge between two instruments: same game, same ladder, implies, leg of."""
+
+    __tablename__ = "market_relationships"
+
+    from_instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"), primary_key=True)
+    to_instrument_id: Mapped[UUID] = mapped_column(
+        ForeignKey("instruments.id"), primary_key=True, index=True
+    )
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class Tick(Base):
+    """One normalised market-data message; partitioned by day of ``event_time`` (UTC).
+
+    The primary key makes writing exactly-once and is the index people query by.
+    """
+
+    __tablename__ = "ticks"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (event_time)"},)
+
+    # No foreign key to instruments: it would cost a lookup for every row of the hot path, which
+    # resolves instruments in the same transaction anyway.
+    instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_time: Mapped[datetime] = mapped_column(primary_key=True)
+    event_key: Mapped[int] = mapped_column(primary_key=True)
+    received_at: Mapped[datetime]
+    venue: Mapped[str]
+    tick_type: Mapped[str]
+    price: Mapped[Decimal | None]
+    raw_price: Mapped[str | None]
+    size: Mapped[Decimal | None]
+    side: Mapped[str | None]
+    bid: Mapped[Decimal | None]
+    ask: Mapped[Decimal | None]
+    bid_size: Mapped[Decimal | None]
+    ask_size: Mapped[Decimal | None]
+    sequence: Mapped[int | None]
+    # "metadata" is taken by SQLAlchemy's declarative classes.
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+
+
+class TradeKey(Base):
+    """The trades already stored, by id alone: the same trade may come with another time."""
+
+    __tablename__ = "trade_keys"
+    __table_args__ = (Index("ix_trade_keys_event_time", "event_time", postgresql_using="brin"),)
+
+    instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
+    trade_key: Mapped[int] = mapped_column(primary_key=True)
+    event_time: Mapped[datetime]
+
+
+class LatestQuote(Base):
+    """The newest state of an instrument: its last quote and its last trade."""
+
+    __tablename__ = "latest_quotes"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
+    venue: Mapped[str]
+    price: Mapped[Decimal | None]
+    """The price that the newest priced tick stated, by the priority HadronTick documents."""
+    price_time: Mapped[datetime | None]
+    bid: Mapped[Decimal | None]
+    ask: Mapped[Decimal | None]
+    bid_size: Mapped[Decimal | None]
+    ask_size: Mapped[Decimal | None]
+    quote_time: Mapped[datetime | None]
+    last_trade_price: Mapped[Decimal | None]
+    last_trade_size: Mapped[Decimal | None]
+    last_trade_time: Mapped[datetime | None]
+    received_at: Mapped[datetime]
+
+
+class LifecycleEventRow(Base):
+    """A message about an instrument or event itself, as it came."""
+
+    __tablename__ = "lifecycle_events"
+    __table_args__ = (Index("ix_lifecycle_events_ticker", "venue", "ticker", "received_at"),)
+
+    venue: Mapped[str] = mapped_column(primary_key=True)
+    event_key: Mapped[int] = mapped_column(primary_key=True)
+    ticker: Mapped[str | None]
+    event_ticker: Mapped[str | None] = mapped_column(index=True)
+    kind: Mapped[str]
+    sequence: Mapped[int | None]
+    received_at: Mapped[datetime]
+    payload: Mapped[dict[str, Any]]
+
+
+class FeedGapRow(Base):
+    """A hole in what an exchange sent to us, and what became of it."""
+
+    __tablename__ = "feed_gaps"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'backfilled', 'unrecoverable')", name="state"),
+        Index("ix_feed_gaps_venue_from", "venue", "from_time"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    venue: Mapped[str]
+    connection: Mapped[str]
+    channel: Mapped[str | None]
+    sid: Mapped[int | None]
+    cause: Mapped[str]
+    from_time: Mapped[datetime]
+    to_time: Mapped[datetime]
+    from_seq: Mapped[int | None]
+    to_seq: Mapped[int | None]
+    missing: Mapped[int | None]
+    state: Mapped[str] = mapped_column(server_default="open")
+    detail: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class DeadLetter(Base):
+    """A frame or task that failed for good, with all that is needed to try it again."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (
+        CheckConstraint("kind IN ('message', 'task')", name="kind"),
+        CheckConstraint("status IN ('dead', 'retrying', 'resolved', 'discarded')", name="status"),
+        UniqueConstraint("identity"),
+        Index("ix_dead_letters_status_fingerprint", "status", "fingerprint"),
+        Index("ix_dead_letters_first_failed_at", "first_failed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    kind: Mapped[str]
+    identity: Mapped[bytes]
+    """What makes it one letter however often it fails: digest of frame and receive time, or the
+    task's id."""
+    fingerprint: Mapped[str]
+    """Same error at the same place: what letters are grouped by."""
+    venue: Mapped[str | None]
+    connection: Mapped[str | None]
+    raw_frame: Mapped[bytes | None]
+    """The frame, whole, as received; not necessarily UTF-8."""
+    received_at_ns: Mapped[int | None]
+    """Receive time of the frame, Unix nanoseconds: to the digit, so that a retry has the same."""
+    task_id: Mapped[str | None]
+    task_name: Mapped[str | None]
+    args: Mapped[list[Any] | None]
+    kwargs: Mapped[dict[str, Any] | None]
+    queue: Mapped[str | None]
+    error_type: Mapped[str]
+    message: Mapped[str]
+    place: Mapped[str] = mapped_column(server_default="")
+    traceback: Mapped[str] = mapped_column(server_default="")
+    attempts: Mapped[int] = mapped_column(server_default="1")
+    status: Mapped[str] = mapped_column(server_default="dead")
+    first_failed_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    last_failed_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class IngestCount(Base):
+    """What became of every frame, counted in the transaction that stored it.
+
+    One row a venue, minute and worker process, so that workers do not wait for each other.
+    """
+
+    __tablename__ = "ingest_counts"
+
+    venue: Mapped[str] = mapped_column(primary_key=True)
+    minute: Mapped[datetime] = mapped_column(primary_key=True)
+    worker: Mapped[str] = mapped_column(primary_key=True)
+    frames: Mapped[int] = mapped_column(server_default="0")
+    ticks: Mapped[int] = mapped_column(server_default="0")
+    duplicates: Mapped[int] = mapped_column(server_default="0")
+    lifecycle: Mapped[int] = mapped_column(server_default="0")
+    control: Mapped[int] = mapped_column(server_default="0")
+    unknown: Mapped[int] = mapped_column(server_default="0")
+    dead_letters: Mapped[int] = mapped_column(server_default="0")
+    gaps: Mapped[int] = mapped_column(server_default="0")
+
+
+class UnknownMessage(Base):
+    """Message types that no normaliser knows: how many came, and one of them to look at."""
+
+    __tablename__ = "unknown_messages"
+
+    venue: Mapped[str] = mapped_column(primary_key=True)
+    message_type: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    sample: Mapped[bytes]
+    """A frame that holds one, as received."""
+
+
+class CrawlRun(Base):
+    """One crawl of an exchange's REST metadata, resumable by its cursor."""
+
+    __tablename__ = "crawl_runs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    venue: Mapped[str]
+    part: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="running")
+    cursor: Mapped[str | None]
+    pages: Mapped[int] = mapped_column(server_default="0")
+    seen: Mapped[int] = mapped_column(server_default="0")
+    changed: Mapped[int] = mapped_column(server_default="0")
+    requests: Mapped[int] = mapped_column(server_default="0")
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    started_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    finished_at: Mapped[datetime | None]
+
+
+class PriceReconciliation(Base):
+    """A prediction market's price beside the one its underlying implies, with the inputs."""
+
+    __tablename__ = "price_reconciliations"
+
+    instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
+    computed_at: Mapped[datetime] = mapped_column(primary_key=True)
+    underlying_id: Mapped[UUID]
+    spot: Mapped[Decimal | None]
+    market_probability: Mapped[Decimal | None]
+    model_probability: Mapped[Decimal | None]
+    difference: Mapped[Decimal | None]
+    inputs: Mapped[dict[str, Any]]
+
+
+class ArbitrageOpportunity(Base):
+    """A set of prices that would have paid whatever happened; logged, never traded."""
+
+    __tablename__ = "arbitrage_opportunities"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    kind: Mapped[str]
+    fingerprint: Mapped[str] = mapped_column(index=True)
+    legs: Mapped[list[Any]]
+    profit_per_set: Mapped[Decimal]
+    sets: Mapped[Decimal]
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    first_seen_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    closed_at: Mapped[datetime | None]

@@ -1,0 +1,74 @@
+"""Real services for the tests: a Redis for each test, a PostgreSQL for the session."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hadron_tasks.local.postgres_server import PostgresServer
+from hadron_tasks.local.redis_server import RedisServer
+from hadron_tasks.settings import get_settings
+from hadron_tasks.store.migrations import upgrade
+
+_database_numbers = itertools.count(1)
+
+TEMPLATE = "hadron_template"
+"""A migrated, empty database that each test's database is copied from."""
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No test sees this machine's keys or .env, nor leaves its own settings behind."""
+    import os
+
+    for name in os.environ:
+        if name.startswith(("HADRON_", "KALSHI_", "POLYGON_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """An empty Redis of the test's own, which it may kill and restart."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL; tests that stop it take ``own_postgres_server`` instead."""
+    # Not under pytest's own temporary directory: its name is too long for a Unix socket.
+    directory = Path(tempfile.mkdtemp(prefix="hadron-pg-"))
+    server = PostgresServer(directory / "pg", durable=False)
+    server.start()
+    upgrade(server.create_database(TEMPLATE))
+    yield server
+    server.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def own_postgres_server() -> Iterator[PostgresServer]:
+    """An empty PostgreSQL of the test's own, which it may kill and restart."""
+    directory = Path(tempfile.mkdtemp(prefix="hadron-pg-"))
+    server = PostgresServer(directory / "pg", durable=False)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> str:
+    """A migrated, empty database of the test's own."""
+    return postgres_server.create_database(f"test_{next(_database_numbers)}", template=TEMPLATE)
