@@ -21,7 +21,7 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
 
 
-def _is_ours(name: str | None, kind: str, parents: object) -> bool:
+def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
     """Partitions are made by the maintenance task, not by migrations."""
     return not (kind == "table" and name is not None and name.startswith("ticks_"))
 

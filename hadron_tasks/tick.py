@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from hadron_tasks.times import from_ns
 
 
 class TickType(StrEnum):
@@ -78,12 +78,12 @@ class HadronTick(NamedTuple):
     @property
     def event_time(self) -> datetime:
         """``event_us`` as an aware UTC datetime."""
-        return _EPOCH + timedelta(microseconds=self.event_us)
+        return from_ns(self.event_us * 1000)
 
     @property
     def received_at(self) -> datetime:
         """``received_ns`` as an aware UTC datetime, to the microsecond."""
-        return _EPOCH + timedelta(microseconds=self.received_ns // 1000)
+        return from_ns(self.received_ns)
 
 
 def content_key(*parts: object) -> int:

@@ -237,7 +237,9 @@ def upgrade() -> None:
             "search",
             postgresql.TSVECTOR(),
             sa.Computed(
-                "to_tsvector('simple'::regconfig, coalesce(display_name, '') || ' ' || coalesce(title, '') || ' ' || coalesce(yes_sub_title, '') || ' ' || ticker || ' ' || replace(ticker, '-', ' '))",
+                "to_tsvector('simple'::regconfig, coalesce(display_name, '') || ' '"
+                " || coalesce(title, '') || ' ' || coalesce(yes_sub_title, '') || ' '"
+                " || ticker || ' ' || replace(ticker, '-', ' '))",
                 persisted=True,
             ),
             nullable=False,

@@ -102,9 +102,9 @@ class Instrument(Base):
     search: Mapped[str] = mapped_column(
         TSVECTOR,
         Computed(
-            "to_tsvector('simple'::regconfig, coalesce(display_name, '') || ' ' || coalesce(title, '') || ' '"
-            " || coalesce(yes_sub_title, '') || ' ' || ticker || ' '"
-            " || replace(ticker, '-', ' '))",
+            "to_tsvector('simple'::regconfig, coalesce(display_name, '') || ' '"
+            " || coalesce(title, '') || ' ' || coalesce(yes_sub_title, '') || ' '"
+            " || ticker || ' ' || replace(ticker, '-', ' '))",
             persisted=True,
         ),
     )

@@ -1,0 +1,184 @@
+"""One batch: raw frames in, committed rows out. What a frame breaks, only that frame suffers."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import psycopg2
+from psycopg2 import errors
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from pydantic import ValidationError
+
+from hadron_tasks.errors import MalformedFrame
+from hadron_tasks.ingest.normalised import Normalised
+from hadron_tasks.raw_stream import Entry, FeedGap, GapEntry, RawFrame
+from hadron_tasks.store import accounts, lifecycle
+from hadron_tasks.store.accounts import Counts
+from hadron_tasks.store.dead_letters import DeadFrame, write_dead_frames
+from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
+from hadron_tasks.store.latest_quotes import write_latest
+from hadron_tasks.store.partitions import KnownPartitions, day_number
+from hadron_tasks.store.session import is_transient
+from hadron_tasks.store.ticks import Row, write_ticks
+from hadron_tasks.venues.registry import VenueRules
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A batch after its frames were read, before anything is written."""
+
+    found: Normalised = field(default_factory=Normalised)
+    gaps: list[FeedGap] = field(default_factory=list)
+    dead: list[DeadFrame] = field(default_factory=list)
+    unknown: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    """Unknown message type to how many came and a frame that holds one."""
+
+
+class BatchWriter:
+    """Writes batches of one venue; keeps the caches of this process.
+
+    Args:
+        rules: What is particular to the venue.
+        cache: Instrument ids; shared by the writers of all venues.
+        worker: This process's name in the accounts.
+    """
+
+    def __init__(self, rules: VenueRules, cache: InstrumentCache, worker: str) -> None:
+        self._rules = rules
+        self._cache = cache
+        self._worker = worker
+        self._partitions = KnownPartitions()
+
+    def write(self, connection: PgConnection, entries: Sequence[Entry]) -> Counts:
+        """Store a batch in one transaction and commit it.
+
+        A frame that PostgreSQL refuses is found by halving the batch, and becomes a dead letter.
+
+        Raises:
+            psycopg2.Error: The database is away or gave way (see ``is_transient``); nothing of
+                the batch's current half is stored, and the same entries may be given again.
+        """
+        decoded = decode(self._rules, entries)
+        try:
+            return self._store(connection, decoded, frames=len(entries))
+        except psycopg2.Error as error:
+            if is_transient(error):
+                raise
+            connection.rollback()
+            self._partitions.forget()
+            if len(entries) > 1:
+                middle = len(entries) // 2
+                counts = self.write(connection, entries[:middle])
+                counts.add(self.write(connection, entries[middle:]))
+                return counts
+            refused = _refused(self._rules.venue, entries[0], error)
+        return self._store(connection, refused, frames=1)
+
+    def _store(self, connection: PgConnection, decoded: Decoded, *, frames: int) -> Counts:
+        found = decoded.found
+        venue = self._rules.venue
+        tickers = {tick.ticker for tick in found.ticks}
+        subjects = {event.ticker for event in found.lifecycle if event.ticker is not None}
+        ids = resolve_instruments(
+            connection, self._cache, venue, tickers | subjects, self._rules.describe
+        )
+        self._partitions.ensure(connection, {day_number(tick.event_us) for tick in found.ticks})
+        rows: list[Row] = [(ids[tick.ticker], tick) for tick in found.ticks]
+        now = datetime.now(UTC)
+        with connection, connection.cursor() as cursor:
+            # A worker that is killed must not hold its locks until TCP notices.
+            written = write_ticks(cursor, rows)
+            new_lifecycle = self._write_lifecycle(cursor, found, ids)
+            dead = write_dead_frames(cursor, decoded.dead)
+            accounts.add_gaps(cursor, decoded.gaps)
+            accounts.add_unknown(cursor, venue, now, decoded.unknown)
+            counts = Counts(
+                frames=frames,
+                ticks=written,
+                duplicates=len(rows) - written + len(found.lifecycle) - new_lifecycle,
+                lifecycle=new_lifecycle,
+                control=found.control,
+                unknown=sum(count for count, _ in decoded.unknown.values()),
+                dead_letters=dead,
+                gaps=len(decoded.gaps),
+            )
+            accounts.add_counts(cursor, venue, self._worker, now, counts)
+            write_latest(cursor, rows)
+        return counts
+
+    def _write_lifecycle(self, cursor: Cursor, found: Normalised, ids: dict[str, str]) -> int:
+        if not found.lifecycle:
+            return 0
+        new = lifecycle.write_lifecycle(cursor, found.lifecycle)
+        venue = self._rules.venue
+        subjects = {event.ticker for event in found.lifecycle if event.ticker is not None}
+        lifecycle.apply_to_instruments(
+            cursor, venue, {ticker: ids[ticker] for ticker in subjects}, self._rules.fold_market
+        )
+        about_events = {
+            event.event_ticker
+            for event in found.lifecycle
+            if event.ticker is None and event.event_ticker is not None
+        }
+        if about_events:
+            lifecycle.apply_to_events(cursor, venue, about_events, self._rules.fold_event)
+        return new
+
+
+def decode(rules: VenueRules, entries: Sequence[Entry]) -> Decoded:
+    """Normalise a batch's frames and read its gap records. Pure; never raises for a bad frame."""
+    decoded = Decoded()
+    found = decoded.found
+    normalise = rules.normalise
+    for entry in entries:
+        if isinstance(entry, GapEntry):
+            _read_gap(rules.venue, entry, decoded)
+            continue
+        try:
+            normalise(entry.data, entry.received_ns, found)
+        except MalformedFrame as error:
+            decoded.dead.append(
+                DeadFrame(rules.venue, entry, "MalformedFrame", error.reason, error.place)
+            )
+        except Exception as error:  # noqa: BLE001 - our own fault: the frame is kept for a retry
+            decoded.dead.append(
+                DeadFrame(
+                    rules.venue,
+                    entry,
+                    type(error).__name__,
+                    str(error),
+                    _fault_place(error),
+                    traceback.format_exc(),
+                )
+            )
+        if found.unknown:
+            for message_type, count in found.unknown.items():
+                before, sample = decoded.unknown.get(message_type, (0, entry.data))
+                decoded.unknown[message_type] = (before + count, sample)
+            found.unknown.clear()
+    return decoded
+
+
+def _read_gap(venue: str, entry: GapEntry, decoded: Decoded) -> None:
+    try:
+        decoded.gaps.append(FeedGap.model_validate_json(entry.data))
+    except ValidationError as error:
+        frame = RawFrame(entry.data, entry.received_ns, entry.connection)
+        decoded.dead.append(DeadFrame(venue, frame, "MalformedGapRecord", str(error)))
+
+
+def _fault_place(error: BaseException) -> str:
+    """The function that raised: what letters of one bug share, whatever the frame."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].name}" if frames else ""
+
+
+def _refused(venue: str, entry: Entry, error: psycopg2.Error) -> Decoded:
+    """A batch of one frame that PostgreSQL does not take, as its dead letter."""
+    name = "PartitionMissing" if isinstance(error, errors.CheckViolation) else type(error).__name__
+    frame = RawFrame(entry.data, entry.received_ns, entry.connection)
+    return Decoded(dead=[DeadFrame(venue, frame, name, str(error).strip(), "postgresql")])

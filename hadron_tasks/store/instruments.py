@@ -1,0 +1,135 @@
+"""Instruments by their name at a venue: found in a cache, in the mapping, or made on sight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+
+_NAMESPACE = UUID("6b1f3d2a-0f5e-5d0c-9d53-7b6c3a4e9f10")
+
+_LOOK_UP = """
+    SELECT venue_instrument_id, instrument_id::text FROM instrument_venue_mapping
+    WHERE venue = %s AND venue_instrument_id = ANY(%s)
+"""
+_CREATE = """
+    INSERT INTO instruments (id, ticker, asset_class, primary_source, venue, name)
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    ORDER BY 1
+    ON CONFLICT DO NOTHING
+"""
+# Through the instruments table: one made under another id (by hand, say) is mapped, not doubled.
+_MAP = """
+    INSERT INTO instrument_venue_mapping (instrument_id, venue, venue_instrument_id)
+    SELECT id, venue, ticker FROM instruments
+    WHERE primary_source = %s AND ticker = ANY(%s) ORDER BY ticker
+    ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewInstrument:
+    """The little that is known of an instrument seen for the first time."""
+
+    venue: str
+    ticker: str
+    asset_class: str
+    name: str
+
+    @property
+    def id(self) -> UUID:
+        """Derived from venue and ticker, so that the same instrument has the same id in every
+        database and two workers that meet it at once agree."""
+        return uuid5(_NAMESPACE, f"{self.venue}\x1f{self.ticker}")
+
+
+Describe = Callable[[str, str], NewInstrument]
+"""From a venue and a ticker to what is known of an instrument by its ticker alone."""
+
+
+class InstrumentCache:
+    """Instrument ids by venue and ticker, in this process, bounded.
+
+    When full it forgets what it learnt first: cheaper on the hot path than keeping track of use,
+    and a forgotten one costs one row in the next batch's look-up.
+    """
+
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
+        self._ids: dict[tuple[str, str], str] = {}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def get(self, venue: str, ticker: str) -> str | None:
+        """The instrument's id, or None when it is not known here."""
+        return self._ids.get((venue, ticker))
+
+    def put(self, venue: str, ticker: str, instrument_id: str) -> None:
+        """Remember an id."""
+        if len(self._ids) >= self._max_size:
+            for key in list(self._ids)[: max(1, self._max_size // 10)]:
+                del self._ids[key]
+        self._ids[(venue, ticker)] = instrument_id
+
+    def clear(self) -> None:
+        """Forget everything: the mapping was changed elsewhere."""
+        self._ids.clear()
+
+
+def resolve_instruments(
+    connection: PgConnection,
+    cache: InstrumentCache,
+    venue: str,
+    tickers: Iterable[str],
+    describe: Describe,
+) -> dict[str, str]:
+    """The ids of ``tickers`` at ``venue``; unknown ones are created.
+
+    Creates in a transaction of its own, so that no other worker waits for this one's batch.
+
+    Returns:
+        Ticker to instrument id, one entry for every ticker given.
+    """
+    found: dict[str, str] = {}
+    unknown: list[str] = []
+    for ticker in tickers:
+        known = cache.get(venue, ticker)
+        if known is None:
+            unknown.append(ticker)
+        else:
+            found[ticker] = known
+    if unknown:
+        looked_up = _look_up_or_create(connection, venue, unknown, describe)
+        for ticker, instrument_id in looked_up.items():
+            cache.put(venue, ticker, instrument_id)
+        found.update(looked_up)
+    return found
+
+
+def _look_up_or_create(
+    connection: PgConnection, venue: str, tickers: list[str], describe: Describe
+) -> dict[str, str]:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_LOOK_UP, (venue, tickers))
+        found: dict[str, str] = dict(cursor.fetchall())
+        missing = [ticker for ticker in tickers if ticker not in found]
+        if missing:
+            new = [describe(venue, ticker) for ticker in missing]
+            cursor.execute(
+                _CREATE,
+                (
+                    [str(one.id) for one in new],
+                    [one.ticker for one in new],
+                    [one.asset_class for one in new],
+                    [one.venue for one in new],
+                    [one.venue for one in new],
+                    [one.name for one in new],
+                ),
+            )
+            cursor.execute(_MAP, (venue, missing))
+            cursor.execute(_LOOK_UP, (venue, missing))
+            found.update(cursor.fetchall())
+    return found

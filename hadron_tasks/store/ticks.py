@@ -1,0 +1,90 @@
+"""Writing ticks exactly once: plain COPY, and a staging table when a row is there already."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from psycopg2 import errors
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from hadron_tasks.store import copy_text
+from hadron_tasks.tick import HadronTick
+
+Row = tuple[str, HadronTick]
+"""A tick with its instrument's id."""
+
+_COLUMNS = ", ".join(copy_text.TICK_COLUMNS)
+_COPY_TICKS = f"COPY ticks ({_COLUMNS}) FROM STDIN"
+_COPY_STAGING = f"COPY ticks_staging ({_COLUMNS}) FROM STDIN"
+_MAKE_STAGING = (
+    "CREATE TEMPORARY TABLE IF NOT EXISTS ticks_staging (LIKE ticks) ON COMMIT DELETE ROWS"
+)
+# In key order, so that two workers with overlapping rows wait for each other and never deadlock.
+_FROM_STAGING = f"""
+    INSERT INTO ticks ({_COLUMNS}) SELECT {_COLUMNS} FROM ticks_staging
+    ORDER BY instrument_id, event_time, event_key ON CONFLICT DO NOTHING
+"""  # noqa: S608 - constants only
+_CLAIM_TRADES = """
+    INSERT INTO trade_keys (instrument_id, trade_key, event_time)
+    SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[]) ORDER BY 1, 2
+    ON CONFLICT DO NOTHING RETURNING instrument_id::text, trade_key
+"""
+
+
+def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
+    """Write the ticks that are not stored yet, in the cursor's open transaction.
+
+    Returns:
+        How many were written; the others were stored before, or stand twice in ``rows``.
+    """
+    fresh = _without_known_trades(cursor, _without_repeats(rows))
+    if not fresh:
+        return 0
+    lines = copy_text.tick_lines(fresh)
+    cursor.execute("SAVEPOINT before_copy")
+    try:
+        cursor.copy_expert(_COPY_TICKS, StringIO(lines))
+    except errors.UniqueViolation:
+        # Some rows are stored already: a batch redelivered, or a feed received twice.
+        cursor.execute("ROLLBACK TO SAVEPOINT before_copy")
+        return _write_by_staging(cursor, lines)
+    return len(fresh)
+
+
+def _without_repeats(rows: list[Row]) -> list[Row]:
+    by_key = {(row[0], row[1].event_us, row[1].event_key): row for row in rows}
+    return rows if len(by_key) == len(rows) else list(by_key.values())
+
+
+def _without_known_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
+    """Drop trades whose id is stored; claim the ids of the others for this transaction."""
+    trades = {
+        (instrument_id, tick.trade_key): tick
+        for instrument_id, tick in rows
+        if tick.trade_key is not None
+    }
+    if not trades:
+        return rows
+    cursor.execute(
+        _CLAIM_TRADES,
+        (
+            [instrument_id for instrument_id, _ in trades],
+            [trade_key for _, trade_key in trades],
+            [copy_text.timestamp(tick.event_us) for tick in trades.values()],
+        ),
+    )
+    claimed = set(cursor.fetchall())
+    chosen = {key: tick for key, tick in trades.items() if key in claimed}
+    # `is`: of one trade that came twice with different times, the one claimed is kept.
+    return [
+        row
+        for row in rows
+        if row[1].trade_key is None or chosen.get((row[0], row[1].trade_key)) is row[1]
+    ]
+
+
+def _write_by_staging(cursor: Cursor, lines: str) -> int:
+    cursor.execute(_MAKE_STAGING)
+    cursor.copy_expert(_COPY_STAGING, StringIO(lines))
+    cursor.execute(_FROM_STAGING)
+    return int(cursor.rowcount)
