@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import psycopg2
-from psycopg2 import errors
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from pydantic import ValidationError
 
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
+from hadron_tasks.ingest.venue_rules import VenueRules
 from hadron_tasks.raw_stream import Entry, FeedGap, GapEntry, RawFrame
 from hadron_tasks.store import accounts, lifecycle
 from hadron_tasks.store.accounts import Counts
@@ -24,7 +24,6 @@ from hadron_tasks.store.latest_quotes import write_latest
 from hadron_tasks.store.partitions import KnownPartitions, day_number
 from hadron_tasks.store.session import is_transient
 from hadron_tasks.store.ticks import Row, write_ticks
-from hadron_tasks.venues.registry import VenueRules
 
 
 @dataclass(slots=True)
@@ -62,20 +61,31 @@ class BatchWriter:
             psycopg2.Error: The database is away or gave way (see ``is_transient``); nothing of
                 the batch's current half is stored, and the same entries may be given again.
         """
-        decoded = decode(self._rules, entries)
         try:
-            return self._store(connection, decoded, frames=len(entries))
+            return self._store(connection, decode(self._rules, entries), frames=len(entries))
         except psycopg2.Error as error:
             if is_transient(error):
                 raise
             connection.rollback()
+            # The one refusal that is nobody's fault: a partition or mapping that was dropped.
             self._partitions.forget()
-            if len(entries) > 1:
-                middle = len(entries) // 2
-                counts = self.write(connection, entries[:middle])
-                counts.add(self.write(connection, entries[middle:]))
-                return counts
-            refused = _refused(self._rules.venue, entries[0], error)
+            self._cache.clear()
+            if len(entries) == 1:
+                return self._store_alone(connection, entries[0])
+        middle = len(entries) // 2
+        counts = self.write(connection, entries[:middle])
+        counts.add(self.write(connection, entries[middle:]))
+        return counts
+
+    def _store_alone(self, connection: PgConnection, entry: Entry) -> Counts:
+        """Try a refused frame once more by itself; refused again, it becomes a dead letter."""
+        try:
+            return self._store(connection, decode(self._rules, [entry]), frames=1)
+        except psycopg2.Error as error:
+            if is_transient(error):
+                raise
+            connection.rollback()
+            refused = _refused(self._rules.venue, entry, error)
         return self._store(connection, refused, frames=1)
 
     def _store(self, connection: PgConnection, decoded: Decoded, *, frames: int) -> Counts:
@@ -90,7 +100,6 @@ class BatchWriter:
         rows: list[Row] = [(ids[tick.ticker], tick) for tick in found.ticks]
         now = datetime.now(UTC)
         with connection, connection.cursor() as cursor:
-            # A worker that is killed must not hold its locks until TCP notices.
             written = write_ticks(cursor, rows)
             new_lifecycle = self._write_lifecycle(cursor, found, ids)
             dead = write_dead_frames(cursor, decoded.dead)
@@ -179,6 +188,6 @@ def _fault_place(error: BaseException) -> str:
 
 def _refused(venue: str, entry: Entry, error: psycopg2.Error) -> Decoded:
     """A batch of one frame that PostgreSQL does not take, as its dead letter."""
-    name = "PartitionMissing" if isinstance(error, errors.CheckViolation) else type(error).__name__
     frame = RawFrame(entry.data, entry.received_ns, entry.connection)
-    return Decoded(dead=[DeadFrame(venue, frame, name, str(error).strip(), "postgresql")])
+    message = str(error).strip()
+    return Decoded(dead=[DeadFrame(venue, frame, type(error).__name__, message, "postgresql")])

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import redis
 
 from hadron_tasks.errors import StreamUnavailable
-from hadron_tasks.raw_stream import GROUP, Entry, parse_entry, stream_key
+from hadron_tasks.raw_stream import GROUP, Entry, RawFrame, parse_entry, stream_key
 
 CLAIM_AFTER_MS = 15_000
 """An entry that was read but not acknowledged for so long is taken from its reader: several times
@@ -136,7 +136,17 @@ class StreamConsumer:
             if not fields:  # deleted meanwhile: it was acknowledged by someone
                 strange.append(entry_id)
                 continue
-            deliveries.append(Delivery(entry_id, parse_entry(fields)))
+            try:
+                deliveries.append(Delivery(entry_id, parse_entry(fields)))
+            except (KeyError, ValueError):
+                deliveries.append(Delivery(entry_id, _alien(entry_id, fields)))
         if strange:
             self.acknowledge(strange)
         return deliveries
+
+
+def _alien(entry_id: bytes, fields: dict[bytes, bytes]) -> RawFrame:
+    """An entry that no streamer wrote, as a frame that no normaliser takes: a dead letter."""
+    text = b" ".join(key + b"=" + value for key, value in fields.items())
+    written_ms = int(entry_id.partition(b"-")[0])
+    return RawFrame(b"not a stream entry of ours: " + text, written_ms * 1_000_000, "unknown")

@@ -1,0 +1,98 @@
+"""The Celery application: queues, routes, the beat schedule, and how tasks fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from kombu import Queue
+
+from hadron_tasks.logs import configure_logging
+from hadron_tasks.pokes import DRAIN_QUEUE, DRAIN_TASK
+from hadron_tasks.settings import Settings, get_settings
+
+MAINTENANCE_QUEUE = "maintenance"
+
+POKE_EVERY_S = 2.0
+"""How often beat looks whether a stream has data and no drain: the net under lost pokes."""
+
+PARTITIONS_EVERY_S = 3600.0
+
+# Tasks are short: a drain runs for its budget of a few seconds. A visibility timeout far above
+# that never redelivers a task that still runs, and one whose worker died soon enough.
+VISIBILITY_TIMEOUT_S = 120
+SOFT_TIME_LIMIT_S = 60
+TIME_LIMIT_S = 90
+
+
+def make_app(settings: Settings) -> Celery:
+    """The application for these settings."""
+    broker = settings.redis_url.get_secret_value()
+    celery = Celery("hadron", broker=broker, include=["hadron_tasks.tasks"])
+    celery.conf.update(
+        # JSON only: a pickle on the queue would be code from whoever can write to Redis.
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        task_ignore_result=True,
+        enable_utc=True,
+        timezone="UTC",
+        # A task is taken off the queue when it is done, so that a killed worker loses none.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_soft_time_limit=SOFT_TIME_LIMIT_S,
+        task_time_limit=TIME_LIMIT_S,
+        task_default_queue=MAINTENANCE_QUEUE,
+        task_queues=[Queue(DRAIN_QUEUE), Queue(MAINTENANCE_QUEUE)],
+        task_routes={DRAIN_TASK: {"queue": DRAIN_QUEUE}},
+        # Events are what Flower shows.
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        beat_scheduler="redbeat.RedBeatScheduler",
+        beat_max_loop_interval=5,
+        redbeat_redis_url=broker,
+        redbeat_key_prefix="hadron:beat:",
+        redbeat_lock_timeout=25,
+        beat_schedule=default_schedule(settings),
+    )
+    return celery
+
+
+def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What beat runs unless an operator changed it."""
+    schedule: dict[str, dict[str, Any]] = {
+        f"poke-{venue}": {
+            "task": "hadron.poke_drain",
+            "schedule": POKE_EVERY_S,
+            "args": [venue],
+            "options": {"expires": POKE_EVERY_S * 5},
+        }
+        for venue in settings.venues
+    }
+    schedule["keep-partitions"] = {
+        "task": "hadron.keep_partitions",
+        "schedule": PARTITIONS_EVERY_S,
+        "options": {"expires": PARTITIONS_EVERY_S},
+    }
+    return schedule
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _use_our_logging(**_: object) -> None:
+    configure_logging(get_settings())
+
+
+app = make_app(get_settings())

@@ -1,0 +1,292 @@
+"""A whole fleet on this machine: services, simulators, streamers, workers, beat, Flower."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from hadron_tasks.errors import HadronError
+from hadron_tasks.local.postgres_server import PostgresServer
+from hadron_tasks.local.processes import Command, ManagedProcess, stop_all
+from hadron_tasks.local.redis_server import RedisServer, free_port
+from hadron_tasks.settings import Settings
+from hadron_tasks.status import is_fresh, read_streams
+from hadron_tasks.store.migrations import upgrade
+
+SIMULATOR_READY_S = 30.0
+WORKER_STOP_S = 30.0
+STREAMER_STOP_S = 15.0
+QUIET_AFTER_S = 2.5
+"""Once the simulators are paused, streamers that report no new frame for so long have them all."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """What ``hadron up`` was asked for."""
+
+    venues: tuple[str, ...]
+    workers: int
+    concurrency: int
+    streamers: int
+    rate: float
+    data_dir: Path
+    simulated_keys: int = 4
+    simulated_markets: int = 300
+    seed: int | None = None
+    redis_url: str | None = None
+    """None: the embedded Redis."""
+    database_url: str | None = None
+    """None: the embedded PostgreSQL."""
+    simulate: frozenset[str] = frozenset()
+    """Venues that have no key and are simulated."""
+    flower: bool = True
+
+
+@dataclass(slots=True)
+class Fleet:
+    """The running fleet. Start it, watch it, and finish it in order."""
+
+    options: FleetOptions
+    say: Say
+    processes: dict[str, ManagedProcess] = field(default_factory=dict)
+    redis_server: RedisServer | None = None
+    postgres_server: PostgresServer | None = None
+    redis_url: str = ""
+    database_url: str = ""
+    flower_url: str | None = None
+    simulator: dict[str, Any] | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ledger_path(self) -> Path | None:
+        """The simulators' ledger, when there are simulators."""
+        return Path(self.simulator["ledger_path"]) if self.simulator else None
+
+    @property
+    def logs(self) -> Path:
+        """Where every process's log is."""
+        return self.options.data_dir / "logs"
+
+    def start(self) -> None:
+        """Bring everything up: services, schema, simulators, workers, streamers.
+
+        Raises:
+            HadronError: A part did not come up; names its log.
+        """
+        self._start_services()
+        self.say("Migrating the database ...")
+        upgrade(self.database_url)
+        self.started_at = datetime.now(UTC)
+        self._env = {
+            "HADRON_REDIS_URL": self.redis_url,
+            "HADRON_DATABASE_URL": self.database_url,
+            "HADRON_DATA_DIR": str(self.options.data_dir),
+            "HADRON_VENUES": ",".join(self.options.venues),
+        }
+        if self.options.simulate:
+            self._start_simulator()
+        self._start_workers()
+        self._start_streamers()
+
+    def watch(self) -> list[str]:
+        """Restart what died; returns the names of those restarted now."""
+        return [name for name, process in self.processes.items() if process.watch()]
+
+    def finish(self) -> list[str]:
+        """Stop in order, so that everything received is stored before the workers end.
+
+        Returns:
+            What did not go in order, in words; empty when all went well.
+        """
+        problems = []
+        if self.simulator is not None:
+            self.say("Pausing the simulated exchanges ...")
+            self._control("pause")
+            self._wait_until_quiet()
+        self.say("Stopping the streamers ...")
+        killed = stop_all(self._named("streamer"), STREAMER_STOP_S)
+        if not self._wait_until_drained():
+            problems.append("frames are left in the stream; the next 'hadron up' stores them")
+        self.say("Stopping beat and workers ...")
+        killed += stop_all(self._named("beat", "worker", "flower"), WORKER_STOP_S)
+        killed += stop_all(self._named("simulator"), STREAMER_STOP_S)
+        problems += [f"{name} did not end in time and was killed" for name in killed]
+        return problems
+
+    def close(self) -> None:
+        """Stop the embedded services, and whatever still runs."""
+        stop_all(list(self.processes.values()), WORKER_STOP_S)
+        if self.postgres_server is not None:
+            self.postgres_server.stop()
+        if self.redis_server is not None:
+            self.redis_server.stop()
+
+    def _start_services(self) -> None:
+        options = self.options
+        options.data_dir.mkdir(parents=True, exist_ok=True)
+        if options.redis_url is None:
+            self.say("Starting the embedded Redis ...")
+            self.redis_server = RedisServer(options.data_dir / "redis")
+            self.redis_server.start()
+            self.redis_url = self.redis_server.url
+        else:
+            self.redis_url = options.redis_url
+        if options.database_url is None:
+            self.say("Starting the embedded PostgreSQL ...")
+            self.postgres_server = PostgresServer(options.data_dir / "postgres")
+            self.postgres_server.start()
+            self.database_url = self.postgres_server.create_database("hadron")
+        else:
+            self.database_url = options.database_url
+
+    def _start_simulator(self) -> None:
+        options = self.options
+        directory = options.data_dir / "simulator" / f"{self.started_at:%Y%m%dT%H%M%S}"
+        directory.mkdir(parents=True, exist_ok=True)
+        # A seed of its own each run: the same one would send trades that are stored already.
+        seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
+        self._run(
+            "simulator",
+            *("-m", "streamer.simulator", "--data-dir", str(directory)),
+            *("--venues", ",".join(sorted(options.simulate)), "--seed", str(seed)),
+            *("--rate", str(options.rate), "--keys", str(options.simulated_keys)),
+            *("--markets", str(options.simulated_markets)),
+        )
+        self.simulator = self._await_simulator(directory / "simulator.json")
+        if "kalshi" in options.simulate:
+            self._env |= {
+                "KALSHI_ENV": "simulator",
+                "HADRON_KALSHI_WS_URL": self.simulator["kalshi_ws_url"],
+                "HADRON_KALSHI_BOOKS": ",".join(self._simulated_series()),
+            }
+            for key in self.simulator["kalshi_keys"]:
+                slot = key["slot"]
+                self._env[f"KALSHI_API_KEY_{slot}"] = key["key_id"]
+                self._env[f"KALSHI_PRIVATE_KEY_{slot}_PATH"] = key["private_key_path"]
+        if "polygon" in options.simulate:
+            self._env |= {
+                "POLYGON_API_KEY": self.simulator["polygon_api_key"],
+                "HADRON_POLYGON_WS_URL": self.simulator["polygon_ws_url"],
+            }
+
+    def _await_simulator(self, announcement: Path) -> dict[str, Any]:
+        process = self.processes["simulator"]
+        deadline = time.monotonic() + SIMULATOR_READY_S
+        while time.monotonic() < deadline and process.pid is not None:
+            if announcement.exists():
+                found: dict[str, Any] = json.loads(announcement.read_text())
+                return found
+            time.sleep(0.05)
+        raise HadronError(f"The simulated exchanges did not start; see {process.log_path}")
+
+    def _simulated_series(self) -> list[str]:
+        """The series the simulator trades: their order books are recorded too."""
+        markets = self._control("markets", method="GET")
+        tickers = [one["ticker"] if isinstance(one, dict) else one for one in markets["markets"]]
+        return sorted({ticker.split("-", 1)[0] for ticker in tickers})
+
+    def _start_workers(self) -> None:
+        celery = ("-m", "celery", "-A", "hadron_tasks.app")
+        for number in range(1, self.options.workers + 1):
+            self._run(
+                f"worker-{number}",
+                *(*celery, "worker", "-n", f"worker-{number}@%h", "-E"),
+                *("-Q", "drain,maintenance", "-c", str(self.options.concurrency)),
+                *("--without-gossip", "--without-mingle"),
+            )
+        self._run("beat", *celery, "beat")
+        if self.options.flower:
+            port = free_port()
+            self._run(
+                "flower",
+                *(*celery, "flower", "--address=127.0.0.1", f"--port={port}"),
+            )
+            self.flower_url = f"http://127.0.0.1:{port}"
+
+    def _start_streamers(self) -> None:
+        for venue in self.options.venues:
+            count = self.options.streamers if venue == "kalshi" else 1
+            for number in range(1, count + 1):
+                self._run(f"streamer-{venue}-{number}", "-m", "streamer", "run", "--venue", venue)
+
+    def _run(self, name: str, *arguments: str) -> None:
+        command = Command(name, (sys.executable, *arguments), self._env.copy())
+        process = ManagedProcess(command, self.logs)
+        process.start()
+        self.processes[name] = process
+
+    def _named(self, *prefixes: str) -> list[ManagedProcess]:
+        return [p for name, p in self.processes.items() if name.startswith(prefixes)]
+
+    def _control(self, verb: str, *, method: str = "POST") -> Any:
+        assert self.simulator is not None
+        request = urllib.request.Request(  # noqa: S310 - our own simulator on 127.0.0.1
+            f"{self.simulator['control_url']}/{verb}", method=method, data=b"{}"
+        )
+        if method == "GET":
+            request.data = None
+        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
+            return json.load(reply)
+
+    def _wait_until_quiet(self) -> None:
+        deadline = time.monotonic() + 30
+        with redis.Redis.from_url(self.redis_url, socket_timeout=5) as client:
+            last: Mapping[str, int] = {}
+            unchanged_since = time.monotonic()
+            while time.monotonic() < deadline:
+                frames = {
+                    one.connection: one.frames
+                    for stream in read_streams(client, self.options.venues)
+                    for one in stream.connections
+                    if is_fresh(one)
+                }
+                if frames != last:
+                    last, unchanged_since = frames, time.monotonic()
+                elif time.monotonic() - unchanged_since > QUIET_AFTER_S:
+                    return
+                time.sleep(0.2)
+
+    def _wait_until_drained(self, timeout_s: float = 120.0) -> bool:
+        deadline = time.monotonic() + timeout_s
+        said = 0.0
+        with redis.Redis.from_url(self.redis_url, socket_timeout=5) as client:
+            while time.monotonic() < deadline:
+                self.watch()
+                left = sum(one.backlog for one in read_streams(client, self.options.venues))
+                if left == 0:
+                    return True
+                if time.monotonic() - said > 1:
+                    self.say(f"Storing what is left in the stream: {left:,} frames ...")
+                    said = time.monotonic()
+                time.sleep(0.1)
+        return False
+
+
+def options_from(settings: Settings, **chosen: Any) -> FleetOptions:
+    """Fill the options that depend on settings: services and simulators where none are set."""
+    venues: tuple[str, ...] = chosen["venues"]
+    simulate = set()
+    if "kalshi" in venues and (settings.kalshi_env == "simulator" or not settings.kalshi_keys()):
+        simulate.add("kalshi")
+    if "polygon" in venues and settings.polygon_api_key is None:
+        simulate.add("polygon")
+    given = settings.model_fields_set
+    return FleetOptions(
+        redis_url=settings.redis_url.get_secret_value() if "redis_url" in given else None,
+        database_url=settings.database_url.get_secret_value() if "database_url" in given else None,
+        simulate=frozenset(simulate),
+        **chosen,
+    )

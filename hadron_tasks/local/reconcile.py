@@ -1,0 +1,188 @@
+"""The final account of a run: what was sent, what was stored, and whether the two agree.
+
+With the simulators the ledger tells what was sent, and the comparison is message by message.
+With the real exchanges nobody can tell, and the account says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+
+from hadron_tasks.local.ledger import LedgerLine
+from hadron_tasks.times import from_ns
+
+_COLUMN_TYPES = {"sent_ns": "bigint", "event_us": "bigint", "sequence": "bigint"} | dict.fromkeys(
+    ("price", "size", "bid", "ask"), "numeric"
+)
+_LEDGER_COLUMNS = [field.name for field in fields(LedgerLine)]
+_MAKE_LEDGER = "CREATE TEMPORARY TABLE ledger ({}) ON COMMIT DROP".format(
+    ", ".join(f"{name} {_COLUMN_TYPES.get(name, 'text')}" for name in _LEDGER_COLUMNS)
+)
+_IDENTITY = "venue, kind, ticker, event_us, sequence, price, size, bid, ask, trade_id"
+
+# Both sides reduced to what identifies a message (see LedgerLine); a bid of 0 and an ask of 0 or
+# 1 at Kalshi are absence, however they are written. A message sent over two connections is one
+# message: its count is that of the connection that sent it most often.
+_COMPARE = f"""
+    WITH sent AS (
+        SELECT {_IDENTITY}, max(n) AS sent, min(sent_ns) AS sent_ns FROM (
+            SELECT venue, kind, ticker, event_us, sequence, price, size,
+                   NULLIF(bid, 0) AS bid,
+                   CASE WHEN venue = 'kalshi' AND ask IN (0, 1) THEN NULL ELSE ask END AS ask,
+                   trade_id, connection, count(*) AS n, min(sent_ns) AS sent_ns
+            FROM ledger GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        ) AS by_connection GROUP BY {_IDENTITY}
+    ), stored AS (
+        SELECT t.venue, t.tick_type AS kind, m.venue_instrument_id AS ticker,
+            CASE WHEN t.tick_type <> 'book_snapshot'
+                THEN (extract(epoch FROM t.event_time) * 1000000)::bigint END AS event_us,
+            CASE WHEN t.tick_type IN ('book_snapshot', 'book_delta') THEN t.sequence END
+                AS sequence,
+            CASE WHEN t.tick_type IN ('trade', 'bar', 'index_value', 'book_delta')
+                THEN t.price END AS price,
+            CASE WHEN t.tick_type IN ('trade', 'bar', 'book_delta') THEN t.size END AS size,
+            CASE WHEN t.tick_type = 'quote' THEN NULLIF(t.bid, 0) END AS bid,
+            CASE WHEN t.tick_type = 'quote' THEN t.ask END AS ask,
+            CASE WHEN t.tick_type = 'trade' THEN t.metadata->>'trade_id' END AS trade_id
+        FROM ticks t JOIN instrument_venue_mapping m USING (instrument_id)
+        WHERE t.received_at >= %(since)s AND t.event_time >= %(since)s - interval '1 day'
+            AND m.venue = t.venue AND t.venue = ANY(%(venues)s)
+        UNION ALL
+        SELECT venue, 'lifecycle', coalesce(ticker, event_ticker), NULL, sequence,
+               NULL, NULL, NULL, NULL, NULL
+        FROM lifecycle_events WHERE received_at >= %(since)s AND venue = ANY(%(venues)s)
+    ), both_sides AS (
+        SELECT {_IDENTITY}, sum(sent) AS sent, sum(stored) AS stored, min(sent_ns) AS sent_ns
+        FROM (
+            SELECT {_IDENTITY}, sent, 0 AS stored, sent_ns FROM sent
+            UNION ALL
+            SELECT {_IDENTITY}, 0, 1, NULL FROM stored
+        ) AS sides GROUP BY {_IDENTITY}
+    )
+    SELECT venue, kind, ticker, event_us, sequence, sent, stored, sent_ns FROM both_sides
+    WHERE sent <> stored ORDER BY sent_ns NULLS LAST
+"""  # noqa: S608 - column names are this module's own
+
+_COUNTS = """
+    SELECT sum(frames), sum(ticks), sum(duplicates), sum(lifecycle), sum(control), sum(unknown),
+           sum(dead_letters)
+    FROM ingest_counts WHERE venue = %s AND minute >= date_trunc('minute', %s::timestamptz)
+"""
+_GAPS = """
+    SELECT from_time, to_time FROM feed_gaps WHERE venue = %s AND created_at >= %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One message on which ledger and database disagree."""
+
+    venue: str
+    kind: str
+    ticker: str
+    event_us: int | None
+    sequence: int | None
+    sent: int
+    stored: int
+    sent_at: datetime | None
+    in_gap: bool = False
+    """Sent while a recorded gap was open: lost, and the record says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAccount:
+    """What became of a venue's messages in one run."""
+
+    venue: str
+    sent: int | None
+    """By the simulator's ledger; None for a real exchange."""
+    frames_received: int
+    stored: int
+    """Ticks and lifecycle messages."""
+    redelivered: int
+    """Received again and recognised: stored once all the same."""
+    control: int
+    unknown: int
+    dead_letters: int
+    gaps: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def missing(self) -> int:
+        """Messages sent and not stored."""
+        return sum(max(0, one.sent - one.stored) for one in self.differences)
+
+    @property
+    def missing_unexplained(self) -> int:
+        """Messages missing outside every recorded gap."""
+        return sum(max(0, one.sent - one.stored) for one in self.differences if not one.in_gap)
+
+    @property
+    def duplicates(self) -> int:
+        """Messages stored more often than sent."""
+        return sum(max(0, one.stored - one.sent) for one in self.differences)
+
+
+def settle(
+    connection: PgConnection, venues: Sequence[str], since: datetime, ledger: Path | None
+) -> list[VenueAccount]:
+    """The account of every venue since ``since``.
+
+    Args:
+        ledger: The simulators' ledger, when there are simulators; compared with what is stored.
+    """
+    sent: dict[str, int] = {}
+    differences: list[Difference] = []
+    with connection, connection.cursor() as cursor:
+        if ledger is not None:
+            cursor.execute(_MAKE_LEDGER)
+            with ledger.open() as lines:
+                cursor.copy_expert("COPY ledger FROM STDIN", lines)
+            cursor.execute("ANALYZE ledger")
+            cursor.execute("SELECT venue, count(*) FROM ledger GROUP BY 1")
+            sent = dict(cursor.fetchall())
+            cursor.execute(_COMPARE, {"since": since, "venues": list(sent)})
+            differences = [
+                Difference(*row[:5], int(row[5]), int(row[6]), row[7] and from_ns(row[7]))
+                for row in cursor.fetchall()
+            ]
+        accounts = []
+        for venue in venues:
+            cursor.execute(_COUNTS, (venue, since))
+            row = cursor.fetchone() or ()
+            frames, ticks, repeated, lifecycle, control, unknown, dead = (
+                int(count or 0) for count in row
+            )
+            cursor.execute(_GAPS, (venue, since))
+            gaps = cursor.fetchall()
+            accounts.append(
+                VenueAccount(
+                    venue=venue,
+                    sent=sent.get(venue, 0) if ledger is not None else None,
+                    frames_received=frames,
+                    stored=ticks + lifecycle,
+                    redelivered=repeated,
+                    control=control,
+                    unknown=unknown,
+                    dead_letters=dead,
+                    gaps=len(gaps),
+                    differences=tuple(
+                        _explained(one, gaps) for one in differences if one.venue == venue
+                    ),
+                )
+            )
+    return accounts
+
+
+def _explained(one: Difference, gaps: list[tuple[datetime, datetime]]) -> Difference:
+    at = one.sent_at
+    if at is None or not any(start <= at <= end for start, end in gaps):
+        return one
+    return Difference(
+        one.venue, one.kind, one.ticker, one.event_us, one.sequence, one.sent, one.stored, at, True
+    )

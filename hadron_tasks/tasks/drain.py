@@ -1,0 +1,81 @@
+"""Drain tasks: the visible, scalable unit of work that moves frames into the database.
+
+They are never retried: a failed one gave its frames back, and the next poke tries again.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict
+from functools import cache
+
+import redis
+
+from hadron_tasks.app import app
+from hadron_tasks.ingest.batch import BatchWriter
+from hadron_tasks.ingest.drain import Drain, counted_as_active, drains_missing
+from hadron_tasks.pokes import DRAIN_TASK, POKE_EXPIRES_S
+from hadron_tasks.settings import get_settings
+from hadron_tasks.store.instruments import InstrumentCache
+from hadron_tasks.store.session import engine_for
+from hadron_tasks.tasks.base import HadronTask, Report
+from hadron_tasks.venues.registry import rules_for
+
+
+@app.task(name=DRAIN_TASK, base=HadronTask, bind=True, autoretry_for=())  # type: ignore[untyped-decorator]
+def drain_raw(self: HadronTask, venue: str) -> Report:
+    """Move a venue's frames from the raw stream to PostgreSQL; ends when it is empty."""
+    settings = get_settings()
+    budget_s = settings.drain_budget_s
+    client = _redis()
+    with counted_as_active(client, venue, self.request.id, budget_s):
+        counts = _drain(venue).run(budget_s)
+    if drains_missing(client, venue, settings.drain_max_parallel):
+        _poke(venue)
+    return {name: count for name, count in asdict(counts).items() if count}
+
+
+@app.task(name="hadron.poke_drain", base=HadronTask, autoretry_for=())  # type: ignore[untyped-decorator]
+def poke_drain(venue: str) -> Report:
+    """Start the drains that a venue's backlog is worth and that are not at work."""
+    missing = drains_missing(_redis(), venue, get_settings().drain_max_parallel)
+    for _ in range(missing):
+        _poke(venue)
+    return {"poked": missing}
+
+
+def _poke(venue: str) -> None:
+    drain_raw.apply_async(args=[venue], expires=POKE_EXPIRES_S)
+
+
+# One of each a process, made at the first task: a pool process must not share what it forked with.
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(
+        get_settings().redis_url.get_secret_value(),
+        socket_timeout=10,
+        socket_connect_timeout=5,
+        health_check_interval=30,
+    )
+
+
+@cache
+def _instrument_cache() -> InstrumentCache:
+    return InstrumentCache(get_settings().instrument_cache_size)
+
+
+@cache
+def _drain(venue: str) -> Drain:
+    settings = get_settings()
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    return Drain(
+        _redis(),
+        engine_for(settings.database_url.get_secret_value()),
+        BatchWriter(rules_for(venue), _instrument_cache(), name),
+        venue,
+        name,
+        batch=settings.drain_batch,
+    )

@@ -1,0 +1,25 @@
+"""Keeping the daily partitions of ticks: made ahead, dropped after the retention."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hadron_tasks.app import app
+from hadron_tasks.settings import get_settings
+from hadron_tasks.store.partitions import drop_partitions_before, ensure_partitions_ahead
+from hadron_tasks.store.session import engine_for, raw_connection
+from hadron_tasks.tasks.base import HadronTask, Report
+
+
+@app.task(name="hadron.keep_partitions", base=HadronTask)  # type: ignore[untyped-decorator]
+def keep_partitions() -> Report:
+    """Make the partitions of the next days; drop those older than the retention, if one is set."""
+    settings = get_settings()
+    now = datetime.now(UTC)
+    with raw_connection(engine_for(settings.database_url.get_secret_value())) as connection:
+        made = ensure_partitions_ahead(connection, now)
+        dropped: list[str] = []
+        if settings.tick_retention_days is not None:
+            first_kept = now.date() - timedelta(days=settings.tick_retention_days)
+            dropped = drop_partitions_before(connection, first_kept)
+    return {"made": made, "dropped": dropped}
