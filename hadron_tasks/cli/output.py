@@ -1,0 +1,46 @@
+"""How commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from pydantic_core import to_json
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+
+
+def print_json(document: Any) -> None:
+    """A document as indented JSON on standard output; decimals and times as text."""
+    click.echo(to_json(document, indent=2).decode())
+
+
+def print_json_line(document: Any) -> None:
+    """A document as one line of JSON, for streams of them."""
+    click.echo(to_json(document).decode())
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A table for people, a column a key; numbers stand right, an absent value is a dash."""
+    made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    for column in rows[0] if rows else ():
+        numeric = all(isinstance(row[column], int | float | None) for row in rows)
+        made.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row.values()))
+    return made
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return str(value)

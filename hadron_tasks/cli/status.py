@@ -1,0 +1,91 @@
+"""``hadron status``: what the fleet is doing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from hadron_tasks.cli.connect import database, redis_client
+from hadron_tasks.cli.output import console, print_json, table
+from hadron_tasks.feed_health import ConnectionHealth
+from hadron_tasks.settings import get_settings
+from hadron_tasks.status import StoreStatus, StreamStatus, read_store, read_streams
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def status(as_json: bool) -> None:
+    """Show connections, backlog, what is stored, gaps and dead letters.
+
+    \b
+    Examples:
+      hadron status
+      hadron status --json | jq '.venues[].backlog'
+    """
+    venues = get_settings().venues
+    with redis_client() as client:
+        streams = read_streams(client, venues)
+    with database() as connection:
+        stores = read_store(connection, venues)
+    if as_json:
+        print_json({"venues": [_document(s, t) for s, t in zip(streams, stores, strict=True)]})
+        return
+    console.print(
+        table("Venues", [_venue_row(*pair) for pair in zip(streams, stores, strict=True)])
+    )
+    connections = [one for stream in streams for one in stream.connections]
+    if connections:
+        console.print(table("Connections", [_connection_row(one) for one in connections]))
+    else:
+        console.print("No streamer reports. Start one: hadron up, or python -m streamer run")
+
+
+def _venue_row(stream: StreamStatus, store: StoreStatus) -> dict[str, Any]:
+    return {
+        "venue": stream.venue,
+        "backlog": stream.backlog,
+        "oldest s": stream.oldest_s,
+        "drains": stream.active_drains,
+        "frames": store.frames,
+        "ticks": store.ticks,
+        "lifecycle": store.lifecycle,
+        "unknown": store.unknown,
+        "redelivered": store.duplicates,
+        "dead letters": store.dead_letters,
+        "open gaps": store.open_gaps,
+        "instruments": store.instruments,
+    }
+
+
+def _connection_row(one: ConnectionHealth) -> dict[str, Any]:
+    return {
+        "connection": one.connection,
+        "state": one.state.value,
+        "streamer": one.streamer,
+        "frames": one.frames,
+        "last frame s ago": _age_s(one.last_frame_ns),
+        "books": one.markets,
+        "reconnects": one.reconnects,
+        "auth failures": one.authentication_failures,
+        "gaps": one.gaps,
+        "spool bytes": one.spool_bytes,
+        "last error": one.last_error,
+    }
+
+
+def _age_s(then_ns: int | None) -> float | None:
+    return None if then_ns is None else max(0.0, (time.time_ns() - then_ns) / 1e9)
+
+
+def _document(stream: StreamStatus, store: StoreStatus) -> dict[str, Any]:
+    return {
+        **asdict(store),
+        "backlog": stream.backlog,
+        "pending": stream.pending,
+        "oldest_s": stream.oldest_s,
+        "active_drains": stream.active_drains,
+        "connections": [one.model_dump() for one in stream.connections],
+    }
