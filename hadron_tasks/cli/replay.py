@@ -81,7 +81,7 @@ def _batches(lines: Iterator[bytes], start_ns: int, connection: str) -> Iterator
 
 def _publish(client: redis.Redis, venue: str, frames: list[RawFrame]) -> None:
     stream = stream_key(venue)
-    while client.xlen(stream) > MOST_WAITING:
+    while _length(client, stream) > MOST_WAITING:
         time.sleep(0.5)
     with client.pipeline(transaction=False) as pipeline:
         for frame in frames:
@@ -91,10 +91,10 @@ def _publish(client: redis.Redis, venue: str, frames: list[RawFrame]) -> None:
 
 def _wait_until_stored(client: redis.Redis, venue: str, patience_s: float = 30.0) -> None:
     stream = stream_key(venue)
-    left, changed = client.xlen(stream), time.monotonic()
+    left, changed = _length(client, stream), time.monotonic()
     while left:
         time.sleep(0.1)
-        before, left = left, client.xlen(stream)
+        before, left = left, _length(client, stream)
         if left != before:
             changed = time.monotonic()
         elif time.monotonic() - changed > patience_s:
@@ -102,3 +102,8 @@ def _wait_until_stored(client: redis.Redis, venue: str, patience_s: float = 30.0
                 f"{left:,} frames wait in the stream and no worker takes them. Start one with "
                 "'hadron up' or 'celery -A hadron_tasks.app worker -Q drain'; nothing is lost."
             )
+
+
+def _length(client: redis.Redis, stream: str) -> int:
+    length: int = client.xlen(stream)  # type: ignore[assignment]
+    return length

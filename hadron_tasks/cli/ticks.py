@@ -20,7 +20,7 @@ _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class _Since(click.ParamType):
+class _Since(click.ParamType[datetime]):
     """A moment: an ISO 8601 time, or how long ago (``90s``, ``15m``, ``2h``, ``7d``)."""
 
     name = "time"

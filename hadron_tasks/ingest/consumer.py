@@ -55,7 +55,7 @@ class StreamConsumer:
             reply = self._client.xreadgroup(
                 GROUP, self._name, {self._stream: ">"}, count=count, block=max(1, block_ms)
             )
-            return reply[0][1] if reply else []  # type: ignore[index,no-any-return]
+            return reply[0][1] if reply else []  # type: ignore[index]
 
         return self._deliveries(self._with_group(read_new))
 
@@ -83,7 +83,7 @@ class StreamConsumer:
 
         def acknowledge_and_delete() -> None:
             with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.xack(self._stream, GROUP, *entry_ids)  # type: ignore[no-untyped-call]
+                pipeline.xack(self._stream, GROUP, *entry_ids)
                 pipeline.xdel(self._stream, *entry_ids)
                 pipeline.execute()
 

@@ -148,8 +148,9 @@ def settle(
             sent = dict(cursor.fetchall())
             cursor.execute(_COMPARE, {"since": since, "venues": list(sent)})
             differences = [
-                Difference(*row[:5], int(row[5]), int(row[6]), row[7] and from_ns(row[7]))
-                for row in cursor.fetchall()
+                Difference(venue, kind, ticker, event_us, sequence, int(sent_n), int(stored_n), at)
+                for venue, kind, ticker, event_us, sequence, sent_n, stored_n, sent_ns in cursor
+                for at in [None if sent_ns is None else from_ns(sent_ns)]
             ]
         accounts = []
         for venue in venues:

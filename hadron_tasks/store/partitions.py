@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 DAYS_AHEAD = 3
 """Partitions that stand ready, so that midnight makes no worker wait."""
@@ -57,12 +58,10 @@ def ensure_partitions(connection: PgConnection, days: Iterable[date]) -> list[st
     with connection, connection.cursor() as cursor:
         for day in days:
             name = partition_name(day)
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
-            if cursor.fetchone() == (True,):
+            if _exists(cursor, name):
                 continue
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_ID,))
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
-            if cursor.fetchone() == (True,):
+            if _exists(cursor, name):
                 continue
             # Made apart and then attached: CREATE ... PARTITION OF would lock out every writer.
             cursor.execute(
@@ -78,6 +77,17 @@ def ensure_partitions(connection: PgConnection, days: Iterable[date]) -> list[st
             )
             made.append(name)
     return made
+
+
+def _exists(cursor: Cursor, name: str) -> bool:
+    # A query, not to_regclass(): that one may answer from a cache which does not know yet what
+    # another worker made while we waited for the lock.
+    cursor.execute(
+        "SELECT 1 FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+        " WHERE inhparent = 'ticks'::regclass AND relname = %s",
+        (name,),
+    )
+    return cursor.fetchone() is not None
 
 
 def ensure_partitions_ahead(connection: PgConnection, now: datetime) -> list[str]:
