@@ -1,0 +1,1 @@
+"""Streamers: hold the exchanges' WebSocket connections and push every frame into Redis."""

@@ -1,0 +1,358 @@
+"""From the sockets to a venue's raw stream: in order, and never dropped.
+
+Entries wait in memory while one batch is on its way to Redis, so batches grow with the load and
+nothing lingers. When Redis gives no acknowledgement, the batch and all that follows go to the
+disk spool; when it is back, the spool empties before newer entries pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis.asyncio as redis
+import structlog
+from redis.exceptions import RedisError
+
+from hadron_tasks.errors import StreamUnavailable
+from hadron_tasks.raw_stream import FeedGap, GapCause
+from streamer.append_link import GAP_KIND, Appended, AppendLink, gap_entry
+from streamer.continuity import gap_record
+from streamer.spool import Entry, Spool, orphans
+
+log = structlog.get_logger()
+
+BATCH_BYTES = 4 * 1024**2
+"""Most bytes in one write to Redis: it serves nobody else meanwhile."""
+QUEUE_ENTRIES = 100_000
+"""Entries in memory beyond which a Redis that is merely slow is relieved by the spool."""
+KEEP_ACKNOWLEDGED_S = 5.0
+"""With ``appendfsync everysec`` a killed Redis loses up to two seconds of acknowledged writes."""
+RETRY_S = 0.25
+WATCH_S = 1.0
+ADOPT_EVERY_S = 10.0
+MEMORY_HYSTERESIS = 0.02
+"""Share of maxmemory that must be free below the mark before Redis is written to again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherOptions:
+    """What a publisher is set up with; the meaning of each is in the settings."""
+
+    redis_url: str
+    spool_root: Path
+    """The venue's directory of spools, one of each streamer."""
+    streamer: str
+    flush_max_frames: int
+    memory_mark: float
+    spool_max_bytes: int
+
+
+class Publisher:
+    """Publishes one venue's entries. ``put`` is called from the event loop's thread only."""
+
+    def __init__(
+        self,
+        venue: str,
+        options: PublisherOptions,
+        on_appended: Callable[[str, Appended], None] = lambda _venue, _appended: None,
+    ) -> None:
+        """Open the spool and adopt those of dead streamers on this disk.
+
+        Args:
+            on_appended: Told of the stream's backlog after each batch.
+        """
+        self.venue = venue
+        self._options = options
+        self._on_appended = on_appended
+        self._log = log.bind(venue=venue)
+        self._queue: list[Entry] = []
+        self._wake = asyncio.Event()
+        self._in_flight = 0
+        self._link: AppendLink | None = None
+        self._run_id: str | None = None
+        self._acknowledged: deque[tuple[float, Sequence[Entry]]] = deque()
+        self._memory_full = False
+        self._spooling = False
+        self._losses: dict[bytes, tuple[int, int, int]] = {}
+        self._last_spooled: dict[bytes, int] = {}
+        self._stopping = False
+        self._next_attempt = 0.0
+        self._next_adoption = 0.0
+        self._redis = redis.from_url(
+            options.redis_url, socket_timeout=5, socket_connect_timeout=2
+        )
+        self._own_spool = options.spool_root / options.streamer.replace(":", "-")
+        self._spool = Spool(self._own_spool)
+        self._adopt()
+        self.published = 0
+        """Entries acknowledged by Redis."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything put so far is acknowledged by Redis."""
+        return not self._queue and not self._in_flight and self._spool.empty
+
+    @property
+    def spool_bytes(self) -> int:
+        """Bytes waiting on disk."""
+        return self._spool.bytes
+
+    def put(self, entry: Entry) -> None:
+        """Take one entry to publish. Never blocks."""
+        self._queue.append(entry)
+        self._wake.set()
+
+    def put_gap(self, gap: FeedGap) -> None:
+        """Take a gap record to publish, in order with the frames."""
+        self._log.warning(
+            "feed gap",
+            connection=gap.connection,
+            channel=gap.channel,
+            cause=gap.cause.value,
+            seconds=round((gap.to_ns - gap.from_ns) / 1e9, 3),
+            missing=gap.missing,
+        )
+        self.put(gap_entry(gap))
+
+    async def run(self) -> None:
+        """Publish until :meth:`close`."""
+        watch = asyncio.create_task(self._watch())
+        try:
+            while not (self._stopping and self.idle):
+                await self._step()
+                if self._stopping and self._queue_is_safe():
+                    break
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+
+    async def close(self, task: asyncio.Task[None], within_s: float) -> bool:
+        """Publish what is left, or leave it in the spool; whether Redis has everything.
+
+        Args:
+            task: The one that runs :meth:`run`.
+            within_s: How long Redis may take before the rest stays in the spool.
+        """
+        self._stopping = True
+        self._wake.set()
+        await asyncio.wait({task}, timeout=within_s)
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        complete = self.idle
+        if self._queue:
+            self._to_spool(self._take_queue())
+        await self._drop_link()
+        await self._redis.aclose()
+        self._spool.close()
+        return complete
+
+    async def _step(self) -> None:
+        """One turn: a batch from the spool or from memory, or a wait for either."""
+        if not self._spooling and not self._queue and self._link is not None:
+            self._wake.clear()
+            await self._wake.wait()
+        if self._link is None and time.monotonic() >= self._next_attempt:
+            await self._connect()
+        usable = self._link is not None and not self._memory_full
+        if self._spooling or not usable or len(self._queue) > QUEUE_ENTRIES:
+            await self._spool_turn(usable)
+        elif self._queue:
+            await self._direct_turn()
+
+    async def _direct_turn(self) -> None:
+        batch = self._take_batch()
+        acknowledged = False
+        try:
+            acknowledged = await self._append(batch)
+        finally:
+            if not acknowledged:
+                # Perhaps stored, perhaps not: it goes first when Redis is back.
+                self._to_spool(batch)
+
+    async def _spool_turn(self, usable: bool) -> None:
+        if self._queue:
+            self._to_spool(self._take_queue())
+        if not usable:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), RETRY_S)
+            # Frames that come one by one are collected for a moment: one write, not many.
+            await asyncio.sleep(0.02)
+            return
+        batch = self._spool.peek(self._options.flush_max_frames, BATCH_BYTES)
+        if self._spool.torn:
+            self._report_torn()
+        if batch and await self._append(batch):
+            self._spool.discard()
+        if self._spool.empty:
+            self._spooling = False
+            self._queue[:0] = [gap_entry(gap) for gap in self._loss_gaps(time.time_ns())]
+            self._losses.clear()
+            self._log.info("spool is empty; frames go straight to Redis")
+
+    async def _append(self, batch: Sequence[Entry]) -> bool:
+        """Whether Redis acknowledged the batch."""
+        link = self._link
+        if link is None:
+            return False
+        self._in_flight = len(batch)
+        try:
+            appended = await link.append(self.venue, batch)
+        except StreamUnavailable as error:
+            self._log.warning("Redis takes no frames; they go to the spool", reason=str(error))
+            self._next_attempt = time.monotonic() + RETRY_S
+            await self._drop_link()
+            return False
+        finally:
+            self._in_flight = 0
+        now = time.monotonic()
+        self._acknowledged.append((now, batch))
+        while self._acknowledged[0][0] < now - KEEP_ACKNOWLEDGED_S:
+            self._acknowledged.popleft()
+        self.published += len(batch)
+        self._on_appended(self.venue, appended)
+        return True
+
+    async def _connect(self) -> None:
+        """Open a link; to another life of Redis, append again what the last may have lost."""
+        try:
+            link = await AppendLink.open(self._options.redis_url)
+        except StreamUnavailable as error:
+            if not self._spooling:
+                self._log.warning("Redis is away; frames go to the spool", reason=str(error))
+            self._next_attempt = time.monotonic() + RETRY_S
+            return
+        if self._run_id not in (None, link.run_id):
+            try:
+                for _acknowledged_at, batch in self._acknowledged:
+                    await link.append(self.venue, batch)
+            except StreamUnavailable as error:
+                self._log.warning("Redis is not ready yet", reason=str(error))
+                self._next_attempt = time.monotonic() + RETRY_S
+                await link.close()
+                return
+            again = sum(len(batch) for _acknowledged_at, batch in self._acknowledged)
+            self._log.warning("Redis was restarted; appended the last frames again", frames=again)
+        self._run_id = link.run_id
+        self._link = link
+
+    async def _drop_link(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+
+    async def _watch(self) -> None:
+        """Once a second: Redis' memory, whether it is the same Redis, and orphaned spools."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if time.monotonic() >= self._next_adoption and not self._stopping:
+                self._adopt()
+            try:
+                info = await self._redis.info()
+            except (RedisError, OSError):
+                continue
+            self._note_memory(info["used_memory"], info["maxmemory"])
+            link = self._link
+            if link is not None and link.run_id != info["run_id"] and not self._in_flight:
+                await self._drop_link()
+            self._wake.set()
+
+    def _note_memory(self, used: int, most: int) -> None:
+        share = used / most if most else 0.0
+        mark = self._options.memory_mark
+        if not self._memory_full and share >= mark:
+            self._memory_full = True
+            self._log.warning(
+                "Redis is above its memory mark; frames go to the spool",
+                used_share=round(share, 3),
+                remedy="start more workers, or give Redis more maxmemory",
+            )
+        elif self._memory_full and share < mark - MEMORY_HYSTERESIS:
+            self._memory_full = False
+            self._log.info("Redis is below its memory mark again", used_share=round(share, 3))
+
+    def _take_queue(self) -> list[Entry]:
+        taken, self._queue = self._queue, []
+        return taken
+
+    def _take_batch(self) -> list[Entry]:
+        most = self._options.flush_max_frames
+        batch = self._queue[:most]
+        size = sum(len(entry[0]) for entry in batch)
+        while size > BATCH_BYTES and len(batch) > 1:
+            size -= len(batch.pop()[0])
+        del self._queue[: len(batch)]
+        return batch
+
+    def _queue_is_safe(self) -> bool:
+        """When stopping: whether what is left is on disk and Redis does not take it."""
+        return self._spooling and not self._queue and (self._link is None or self._memory_full)
+
+    def _to_spool(self, entries: list[Entry]) -> None:
+        if not self._spooling:
+            self._spooling = True
+        if self._spool.bytes >= self._options.spool_max_bytes:
+            self._lose(entries)
+            return
+        records = [gap_entry(gap) for gap in self._loss_gaps(entries[0][1])]
+        try:
+            self._spool.append([*records, *entries])
+        except OSError as error:
+            self._log.error("the spool's disk takes no more", reason=str(error))
+            self._lose(entries)
+            return
+        self._losses.clear()
+        self._last_spooled.update((entry[2], entry[1]) for entry in entries)
+
+    def _lose(self, entries: Sequence[Entry]) -> None:
+        """The spool is full: count what is lost, of each connection."""
+        if not self._losses:
+            self._log.error(
+                "the spool is full; frames are lost until Redis is back",
+                spool_bytes=self._spool.bytes,
+                remedy="bring Redis back, or raise HADRON_SPOOL_MAX_BYTES",
+            )
+        counts = Counter(entry[2] for entry in entries if entry[3] != GAP_KIND)
+        for connection, count in counts.items():
+            mine = [entry[1] for entry in entries if entry[2] == connection]
+            since = self._last_spooled.get(connection, mine[0])
+            first, lost, _ = self._losses.get(connection, (since, 0, 0))
+            self._losses[connection] = (first, lost + count, mine[-1])
+
+    def _loss_gaps(self, until_ns: int) -> list[FeedGap]:
+        return [
+            gap_record(
+                venue=self.venue,
+                connection=connection.decode(),
+                cause=GapCause.SPOOL_LOSS,
+                from_ns=first,
+                to_ns=max(until_ns, last),
+                missing=lost,
+                detail="the disk spool was full while Redis was away",
+            )
+            for connection, (first, lost, last) in self._losses.items()
+        ]
+
+    def _report_torn(self) -> None:
+        for segment in self._spool.torn:
+            self._log.warning(
+                "a spool segment ended in a torn record; it was cut", bytes_cut=segment.bytes_cut
+            )
+        self._spool.torn.clear()
+
+    def _adopt(self) -> None:
+        self._next_adoption = time.monotonic() + ADOPT_EVERY_S
+        for orphan in orphans(self._options.spool_root, self._own_spool):
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                taken = self._spool.adopt(orphan)
+                self._spooling = self._spooling or taken > 0
+                self._log.warning("adopted the spool of a dead streamer", bytes=taken)
