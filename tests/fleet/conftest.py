@@ -1,0 +1,112 @@
+"""A whole fleet of real processes for a test, and the final account of what it stored."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from hadron_tasks.local.fleet import Fleet, FleetOptions
+from hadron_tasks.local.reconcile import VenueAccount, settle
+
+VENUES = ("kalshi", "polygon")
+
+
+class RunningFleet(Fleet):
+    """A fleet with what tests ask of it."""
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(self.database_url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def wait_for(self, condition: Callable[[], object], timeout_s: float, what: str) -> None:
+        """Wait until ``condition`` holds, keeping dead processes restarted meanwhile."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self.watch()
+            if condition():
+                return
+            time.sleep(0.1)
+        raise AssertionError(
+            f"{what} did not come about in {timeout_s:.0f} s; logs: {self.tails()}"
+        )
+
+    def run_for(self, seconds: float) -> None:
+        """Let it run, keeping dead processes restarted."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.watch()
+            time.sleep(0.1)
+
+    def ticks(self, venue: str) -> int:
+        rows = self.query(
+            "SELECT coalesce(sum(ticks), 0) FROM ingest_counts WHERE venue = %s", venue
+        )
+        return int(rows[0][0])
+
+    def wait_until_flowing(self) -> None:
+        """Wait until ticks of every venue are stored."""
+        for venue in self.options.venues:
+            self.wait_for(lambda venue=venue: self.ticks(venue) > 0, 60, f"the first {venue} tick")
+
+    def settle(self) -> dict[str, VenueAccount]:
+        """Stop in order, and account for every message."""
+        problems = self.finish()
+        assert problems == [], self.tails()
+        return self.account()
+
+    def account(self) -> dict[str, VenueAccount]:
+        """The account of what is stored now."""
+        connection = psycopg2.connect(self.database_url)
+        try:
+            accounts = settle(connection, self.options.venues, self.started_at, self.ledger_path)
+        finally:
+            connection.close()
+        return {account.venue: account for account in accounts}
+
+    def tails(self) -> str:
+        """The last lines of every log, for a failing test."""
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+            for path in sorted(self.logs.glob("*.log"))
+        )
+
+
+@pytest.fixture
+def start_fleet() -> Iterator[Callable[..., RunningFleet]]:
+    """Starts fleets; ends them, and whatever they left, after the test."""
+    # Not under pytest's own temporary directory: its name is too long for a Unix socket.
+    directory = Path(tempfile.mkdtemp(prefix="hadron-fleet-"))
+    running: list[RunningFleet] = []
+
+    def start(**changes: Any) -> RunningFleet:
+        options: dict[str, Any] = {
+            "venues": VENUES,
+            "workers": 1,
+            "concurrency": 2,
+            "streamers": 1,
+            "rate": 2000.0,
+            "data_dir": directory / str(len(running)),
+            "simulate": frozenset(changes.get("venues", VENUES)),
+            "flower": False,
+        } | changes
+        fleet = RunningFleet(FleetOptions(**options), lambda _words: None)
+        running.append(fleet)
+        fleet.start()
+        return fleet
+
+    yield start
+    for fleet in running:
+        fleet.close()
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,136 @@
+"""Whatever dies during a run at 2,000 messages a second, the ledger and the database agree."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import psutil
+import pytest
+from conftest import RunningFleet
+
+from hadron_tasks.local.reconcile import VenueAccount
+
+pytestmark = pytest.mark.fleet
+
+StartFleet = Callable[..., RunningFleet]
+
+
+def assert_whole(accounts: dict[str, VenueAccount]) -> None:
+    """Everything sent was stored, once."""
+    for account in accounts.values():
+        assert account.sent, "the simulator sent nothing"
+        assert (account.missing, account.duplicates) == (0, 0), account.differences[:10]
+        assert account.dead_letters == 0
+
+
+def pool_processes(fleet: RunningFleet, worker: str) -> list[psutil.Process]:
+    pid = fleet.processes[worker].pid
+    assert pid is not None
+    return psutil.Process(pid).children()
+
+
+def test_killed_pool_processes_and_workers(start_fleet: StartFleet) -> None:
+    fleet = start_fleet(workers=2)
+    fleet.wait_until_flowing()
+    for _ in range(3):
+        fleet.run_for(2)
+        for child in pool_processes(fleet, "worker-1"):
+            child.kill()
+    fleet.run_for(2)
+    pid = fleet.processes["worker-2"].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    fleet.run_for(8)
+    assert_whole(fleet.settle())
+    assert fleet.processes["worker-2"].restarts == 1
+
+
+def test_redis_killed_and_restarted(start_fleet: StartFleet) -> None:
+    fleet = start_fleet()
+    assert fleet.redis_server is not None
+    fleet.wait_until_flowing()
+    for _ in range(3):
+        fleet.run_for(3)
+        fleet.redis_server.kill()
+        fleet.redis_server.start()
+    before = fleet.ticks("kalshi")
+    fleet.wait_for(lambda: fleet.ticks("kalshi") > before, 30, "storing after Redis came back")
+    fleet.run_for(3)
+    assert_whole(fleet.settle())
+
+
+def test_twenty_seconds_without_redis(start_fleet: StartFleet) -> None:
+    fleet = start_fleet()
+    assert fleet.redis_server is not None
+    fleet.wait_until_flowing()
+    fleet.run_for(3)
+    fleet.redis_server.stop()
+    fleet.run_for(20)
+    fleet.redis_server.start()
+    before = fleet.ticks("kalshi")
+    fleet.wait_for(lambda: fleet.ticks("kalshi") > before, 45, "storing after Redis came back")
+    fleet.run_for(3)
+    assert_whole(fleet.settle())
+
+
+def test_twenty_seconds_without_postgresql(start_fleet: StartFleet) -> None:
+    fleet = start_fleet()
+    assert fleet.postgres_server is not None
+    fleet.wait_until_flowing()
+    fleet.run_for(3)
+    fleet.postgres_server.stop()
+    fleet.run_for(20)
+    fleet.postgres_server.start()
+    before = fleet.ticks("kalshi")
+    fleet.wait_for(lambda: fleet.ticks("kalshi") > before, 30, "storing after PostgreSQL came back")
+    fleet.run_for(3)
+    assert_whole(fleet.settle())
+
+
+def test_a_killed_streamer_loses_only_what_a_gap_record_tells(start_fleet: StartFleet) -> None:
+    fleet = start_fleet()
+    fleet.wait_until_flowing()
+    fleet.run_for(3)
+    for name in ("streamer-kalshi-1", "streamer-polygon-1"):
+        pid = fleet.processes[name].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    fleet.wait_for(
+        lambda: len(fleet.query("SELECT 1 FROM feed_gaps WHERE cause = 'streamer_death'")) >= 5,
+        45,
+        "a gap record for each connection",
+    )
+    fleet.run_for(3)
+    for account in fleet.settle().values():
+        assert account.duplicates == 0
+        assert account.missing_unexplained == 0, [
+            one for one in account.differences if not one.in_gap
+        ][:10]
+        # Little more than a socket's buffer: a second's worth at most.
+        assert account.missing <= 2000
+
+
+def test_everything_is_asked_to_end_at_once_and_started_again(start_fleet: StartFleet) -> None:
+    fleet = start_fleet()
+    fleet.wait_until_flowing()
+    fleet.run_for(3)
+    ours = [process for name, process in fleet.processes.items() if name != "simulator"]
+    for process in ours:
+        process.terminate()
+    assert all(process.wait(30) for process in ours), fleet.tails()
+    for process in ours:
+        process.start()
+    fleet.wait_for(
+        lambda: len(fleet.query("SELECT 1 FROM feed_gaps WHERE cause = 'shutdown'")) >= 5,
+        45,
+        "a gap record for each connection",
+    )
+    fleet.run_for(3)
+    # The exchanges sent on while nobody listened: that is missing, and inside the gaps.
+    for account in fleet.settle().values():
+        assert account.duplicates == 0
+        assert account.missing_unexplained == 0, [
+            one for one in account.differences if not one.in_gap
+        ][:10]

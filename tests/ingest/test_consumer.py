@@ -1,0 +1,79 @@
+"""Reading a raw stream: every entry is delivered until it is acknowledged."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from hadron_tasks.errors import StreamUnavailable
+from hadron_tasks.ingest import consumer as consumer_module
+from hadron_tasks.ingest.consumer import StreamConsumer
+from hadron_tasks.local.redis_server import RedisServer
+from hadron_tasks.raw_stream import RawFrame, frame_fields, stream_key
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> redis.Redis:
+    return redis.Redis.from_url(redis_server.url)
+
+
+def publish(client: redis.Redis, count: int, start: int = 0) -> list[RawFrame]:
+    frames = [RawFrame(b"\xff%d" % n, n, "kalshi-1") for n in range(start, start + count)]
+    for frame in frames:
+        client.xadd(stream_key("kalshi"), frame_fields(frame))  # type: ignore[arg-type]
+    return frames
+
+
+def test_a_group_is_made_on_sight_and_sees_what_came_before_it(client: redis.Redis) -> None:
+    reader = StreamConsumer(client, "kalshi", "one")
+    assert reader.read(10, 10) == []
+    client.delete(stream_key("kalshi"))
+    frames = publish(client, 3)
+    assert [delivery.entry for delivery in reader.read(10, 10)] == frames
+
+
+def test_acknowledged_entries_are_gone(client: redis.Redis) -> None:
+    reader = StreamConsumer(client, "kalshi", "one")
+    publish(client, 5)
+    reader.acknowledge([delivery.entry_id for delivery in reader.read(10, 10)])
+    assert client.xlen(stream_key("kalshi")) == 0
+    assert reader.read(10, 10) == []
+
+
+def test_two_readers_share_the_entries(client: redis.Redis) -> None:
+    frames = publish(client, 10)
+    one, two = (StreamConsumer(client, "kalshi", name) for name in ("one", "two"))
+    got = one.read(4, 10) + two.read(100, 10)
+    assert [delivery.entry for delivery in got] == frames
+
+
+def test_released_entries_are_claimed_at_once(client: redis.Redis) -> None:
+    frames = publish(client, 3)
+    one, two = (StreamConsumer(client, "kalshi", name) for name in ("one", "two"))
+    taken = one.read(10, 10)
+    assert two.claim_abandoned(10) == []
+    one.release([delivery.entry_id for delivery in taken])
+    assert [delivery.entry for delivery in two.claim_abandoned(10)] == frames
+
+
+def test_entries_of_a_dead_reader_are_claimed_after_a_while(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "CLAIM_AFTER_MS", 1)
+    frames = publish(client, 3)
+    StreamConsumer(client, "kalshi", "dead").read(10, 10)
+    alive = StreamConsumer(client, "kalshi", "alive")
+    assert [delivery.entry for delivery in alive.claim_abandoned(10)] == frames
+
+
+def test_an_entry_that_no_streamer_wrote_is_delivered_as_a_frame(client: redis.Redis) -> None:
+    client.xadd(stream_key("kalshi"), {"who": "knows"})
+    (delivery,) = StreamConsumer(client, "kalshi", "one").read(10, 10)
+    assert isinstance(delivery.entry, RawFrame)
+    assert b"who=knows" in delivery.entry.data
+
+
+def test_redis_away_is_told_as_such(client: redis.Redis, redis_server: RedisServer) -> None:
+    redis_server.stop()
+    with pytest.raises(StreamUnavailable, match="Redis is not available"):
+        StreamConsumer(client, "kalshi", "one").read(10, 10)
