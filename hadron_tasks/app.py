@@ -8,6 +8,7 @@ from celery import Celery
 from celery.signals import setup_logging
 from kombu import Queue
 
+from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.logs import configure_logging
 from hadron_tasks.pokes import DRAIN_QUEUE, DRAIN_TASK
 from hadron_tasks.settings import Settings, get_settings
@@ -95,4 +96,12 @@ def _use_our_logging(**_: object) -> None:
     configure_logging(get_settings())
 
 
-app = make_app(get_settings())
+def _app_or_one_clear_line() -> Celery:
+    try:
+        return make_app(get_settings())
+    except ConfigurationError as error:
+        # The celery command imports this module; a traceback would bury what it says.
+        raise SystemExit(f"hadron: {error}") from None
+
+
+app = _app_or_one_clear_line()

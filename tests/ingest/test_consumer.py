@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import redis
 
@@ -62,6 +64,7 @@ def test_entries_of_a_dead_reader_are_claimed_after_a_while(
     monkeypatch.setattr(consumer_module, "CLAIM_AFTER_MS", 1)
     frames = publish(client, 3)
     StreamConsumer(client, "kalshi", "dead").read(10, 10)
+    time.sleep(0.01)
     alive = StreamConsumer(client, "kalshi", "alive")
     assert [delivery.entry for delivery in alive.claim_abandoned(10)] == frames
 
