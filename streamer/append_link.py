@@ -125,15 +125,16 @@ class AppendLink:
         Raises:
             StreamUnavailable: Redis cannot be reached.
         """
-        connection = redis.ConnectionPool.from_url(
+        pool: redis.ConnectionPool = redis.ConnectionPool.from_url(
             redis_url,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
             socket_timeout=ANSWER_TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
             client_name="hadron-streamer",
-        ).make_connection()
+        )
+        connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
         try:
-            await connection.connect()
+            await connection.connect()  # type: ignore[no-untyped-call]
             await connection.send_command("SCRIPT", "LOAD", _SCRIPT)
             await connection.read_response()
             await connection.send_command("INFO", "server")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import cast
+from uuid import uuid4
 
 import redis.asyncio as redis
 
@@ -70,7 +71,8 @@ class Leases:
         self._redis = client
         self._venue = venue
         self._keys = tuple(keys)
-        self._token = streamer
+        # A restarted container has the same host and process id: its old leases are not its own.
+        self._token = f"{streamer}:{uuid4().hex[:8]}"
         self._ttl_ms = int(ttl_s * 1000)
         self._renew = client.register_script(_RENEW)
         self._release = client.register_script(_RELEASE)

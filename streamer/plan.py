@@ -27,7 +27,7 @@ class Target:
     """What one connection is to carry."""
 
     items: frozenset[str] = frozenset()
-    books: Mapping[str, frozenset[str]] = field(default=_NO_BOOKS)
+    books: Mapping[str, frozenset[str]] = field(default_factory=lambda: _NO_BOOKS)
     """Of each share among ``items``, the markets whose books it holds; empty shares left out."""
 
 
@@ -51,7 +51,7 @@ def assign(items: Iterable[str], connections: Collection[str]) -> dict[str, str]
     """Item -> the connection that carries it; empty when there is no connection.
 
     Channels go round the connections in order. Shares of books go by rendezvous hashing with a
-    ceiling, so none has more than its part, rounded up, and few move when a connection comes or goes.
+    ceiling, so none has more than its part, rounded up, and few move when connections change.
     """
     ring = sorted(connections)
     if not ring:

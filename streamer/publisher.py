@@ -84,10 +84,11 @@ class Publisher:
         self._stopping = False
         self._next_attempt = 0.0
         self._next_adoption = 0.0
-        self._redis = redis.from_url(
+        self._redis = redis.Redis.from_url(
             options.redis_url, socket_timeout=5, socket_connect_timeout=2
         )
-        self._own_spool = options.spool_root / options.streamer.replace(":", "-")
+        started = f"{options.streamer}-{time.time_ns():x}".replace(":", "-")
+        self._own_spool = options.spool_root / started
         self._spool = Spool(self._own_spool)
         self._adopt()
         self.published = 0

@@ -44,9 +44,7 @@ class TornSegment(NamedTuple):
 def encode(entry: Entry) -> bytes:
     """An entry as a record."""
     data, received_ns, connection, kind = entry
-    body = b"".join(
-        (_BODY.pack(received_ns, len(kind), len(connection)), kind, connection, data)
-    )
+    body = b"".join((_BODY.pack(received_ns, len(kind), len(connection)), kind, connection, data))
     return _HEAD.pack(len(body), zlib.crc32(body)) + body
 
 

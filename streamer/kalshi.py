@@ -1,0 +1,453 @@
+"""Kalshi's WebSocket protocol: what a connection subscribes, and what each answer means.
+
+Protocol: Kalshi, WebSockets (commands ``subscribe``, ``update_subscription``, ``unsubscribe``;
+every answer carries the command's ``id``). One command is awaited at a time, one channel a
+``subscribe``, so that every answer can be told apart.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from hadron_tasks.raw_stream import GapCause
+from hadron_tasks.venues.kalshi.signing import KalshiSigner
+from streamer.conversation import (
+    ANSWER_WITHIN_S,
+    Answered,
+    CommandRefused,
+    ConnectionUseless,
+    CredentialsRefused,
+    Event,
+    MarketDelisted,
+    MarketListed,
+    SequenceJumped,
+    SubscriptionEnded,
+)
+from streamer.plan import BOOKS_CHANNEL, Target, is_book_share, selects
+from streamer.sequence import SequenceTracker
+
+LIFECYCLE_CHANNEL = "market_lifecycle_v2"
+
+CHANNEL_OF_TYPE = {
+    "ticker": "ticker",
+    "trade": "trade",
+    "orderbook_snapshot": BOOKS_CHANNEL,
+    "orderbook_delta": BOOKS_CHANNEL,
+    "market_lifecycle_v2": LIFECYCLE_CHANNEL,
+    "event_lifecycle": LIFECYCLE_CHANNEL,
+    "event_fee_update": LIFECYCLE_CHANNEL,
+    "multivariate_market_lifecycle": "multivariate_market_lifecycle",
+}
+"""Data types and the channel each comes by."""
+
+CODE_COMMAND_FAILED = 1
+CODE_AUTHENTICATION = 9
+CODE_CHANNEL_ERROR = 10
+CODE_TIMEOUT = 18
+CODE_OVERFLOW = 25
+CODE_TOO_MANY_COMMANDS = 27
+_ENDED = {
+    CODE_CHANNEL_ERROR: GapCause.CHANNEL_ERROR,
+    CODE_OVERFLOW: GapCause.BUFFER_OVERFLOW,
+}
+_TRY_AGAIN = {CODE_COMMAND_FAILED, CODE_CHANNEL_ERROR, CODE_TIMEOUT, CODE_TOO_MANY_COMMANDS}
+TRY_AGAIN_AFTER_S = 1.0
+MOST_TRIES = 5
+BOOKS_A_COMMAND = 250
+MOST_SEEN_TICKERS = 200_000
+
+_OPENING = {"created", "activated"}
+_ENDING = {"determined", "settled", "closed"}
+
+# The order in which the exchange writes a message's head. A frame that does not match is parsed.
+_HEAD = re.compile(rb'\{"type": ?"(\w+)", ?"sid": ?(\d+), ?(?:"seq": ?(\d+), ?)?"msg"')
+_MARKET = re.compile(rb'"market_ticker": ?"([^"\\]+)"')
+_TYPES = {name.encode(): name for name in CHANNEL_OF_TYPE}
+
+
+class _Envelope(BaseModel):
+    """What every message has in common."""
+
+    type: str = ""
+    id: int | None = None
+    sid: int | None = None
+    seq: int | None = None
+    msg: Any = None
+
+
+class _Metadata(BaseModel):
+    event_ticker: str | None = None
+
+
+class _Lifecycle(BaseModel):
+    market_ticker: str
+    event_type: str
+    additional_metadata: _Metadata = _Metadata()
+
+
+class _LifecycleFrame(BaseModel):
+    msg: _Lifecycle
+
+
+class _Refusal(BaseModel):
+    """The body of an error."""
+
+    code: int = 0
+    msg: str = ""
+    sid: int | None = None
+
+
+@dataclass(slots=True)
+class _Subscription:
+    channel: str
+    markets: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """The command whose answer is awaited."""
+
+    id: int
+    verb: str
+    """subscribe, add_markets, delete_markets or unsubscribe."""
+    channel: str
+    sent_at: float
+    markets: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        books = f" of {len(self.markets)} markets" if self.markets else ""
+        return f"{self.verb} {self.channel}{books}"
+
+
+class KalshiConversation:
+    """One connection's subscriptions, sequence numbers and outstanding command."""
+
+    def __init__(self, selection: Collection[str] = ()) -> None:
+        """Begin, with nothing subscribed.
+
+        Args:
+            selection: Series, event and market tickers whose markets are reported as they open
+                and close.
+        """
+        self.frames_by_type: dict[str, int] = defaultdict(int)
+        self._selection = frozenset(selection)
+        self._seen: set[bytes] = set()
+        self._sequences = SequenceTracker()
+        self._subscriptions: dict[int, _Subscription] = {}
+        self._target = Target()
+        self._refused: set[str] = set()
+        self._pending: _Pending | None = None
+        self._snapshots: set[str] = set()
+        self._last_id = 0
+        self._tries = 0
+        self._not_before = 0.0
+        self._now = 0.0
+        self._books_a_command = BOOKS_A_COMMAND
+
+    @property
+    def ready(self) -> bool:
+        """The handshake is the whole authentication."""
+        return True
+
+    @property
+    def confirmed(self) -> frozenset[str]:
+        """The items of the target that are subscribed in full, or were refused."""
+        have = {held.channel for held in self._subscriptions.values()} | self._refused
+        books = self._books | self._refused
+        return frozenset(
+            item
+            for item in self._target.items
+            if (
+                self._target.books.get(item, frozenset()) <= books
+                if is_book_share(item)
+                else item in have
+            )
+        )
+
+    @property
+    def subscriptions(self) -> int:
+        """Channels acknowledged."""
+        return len(self._subscriptions)
+
+    @property
+    def markets(self) -> int:
+        """Order books acknowledged."""
+        return len(self._books)
+
+    def receive(self, data: bytes) -> Sequence[Event] | None:
+        """Take one frame: cheaply where its head has the usual form, else by a full parse."""
+        head = _HEAD.match(data)
+        if head is None:
+            return self._receive_other(data)
+        kind, sid, seq = head.groups()
+        name = _TYPES.get(kind)
+        if name is None or (seq is None and b'"seq"' in data):
+            return self._receive_other(data)
+        self.frames_by_type[name] += 1
+        if seq is not None:
+            jump = self._sequences.observe(int(sid), int(seq))
+            if jump is not None:
+                return [self._jumped(name, jump), *self._markets_told(name, data)]
+        if self._selection and (name in ("ticker", LIFECYCLE_CHANNEL)):
+            return self._markets_told(name, data) or None
+        return None
+
+    def retarget(self, target: Target) -> None:
+        """What to carry from now on. What was refused is asked again only after it was dropped."""
+        self._target = target
+        self._refused &= self._wanted_books | self._wanted_channels
+        self._snapshots &= self._wanted_books
+
+    def next_command(self, now: float) -> str | None:
+        """The next step towards the target."""
+        self._now = now
+        if self._pending is not None or now < self._not_before:
+            return None
+        return self._step_channels() or self._step_books() or self._step_snapshots()
+
+    def unanswered(self, now: float) -> str | None:
+        """The command that has waited too long for its answer."""
+        pending = self._pending
+        if pending is None or now - pending.sent_at < ANSWER_WITHIN_S:
+            return None
+        return str(pending)
+
+    # What to send
+
+    @property
+    def _wanted_channels(self) -> set[str]:
+        return {item for item in self._target.items if not is_book_share(item)}
+
+    @property
+    def _wanted_books(self) -> set[str]:
+        return set().union(*self._target.books.values())
+
+    @property
+    def _books(self) -> set[str]:
+        sid = self._sid_of(BOOKS_CHANNEL)
+        return set() if sid is None else self._subscriptions[sid].markets
+
+    def _sid_of(self, channel: str) -> int | None:
+        for sid, held in self._subscriptions.items():
+            if held.channel == channel:
+                return sid
+        return None
+
+    def _step_channels(self) -> str | None:
+        wanted = self._wanted_channels
+        have = {held.channel: sid for sid, held in self._subscriptions.items()}
+        for channel in sorted(wanted - have.keys() - self._refused):
+            return self._send("subscribe", channel, {"channels": [channel]})
+        if self._wanted_books:
+            wanted.add(BOOKS_CHANNEL)
+        for channel in sorted(have.keys() - wanted):
+            return self._send("unsubscribe", channel, {"sids": [have[channel]]})
+        return None
+
+    def _step_books(self) -> str | None:
+        wanted = self._wanted_books
+        sid, have = self._sid_of(BOOKS_CHANNEL), self._books
+        missing = sorted(wanted - have - self._refused)[: self._books_a_command]
+        if missing and sid is None:
+            params = {"channels": [BOOKS_CHANNEL], "market_tickers": missing}
+            return self._send("subscribe", BOOKS_CHANNEL, params, missing)
+        if missing and sid is not None:
+            return self._update(sid, "add_markets", missing)
+        surplus = sorted(have - wanted)[: self._books_a_command]
+        if surplus and sid is not None:
+            return self._update(sid, "delete_markets", surplus)
+        return None
+
+    def _step_snapshots(self) -> str | None:
+        """Fresh snapshots. Not awaited: a missing answer must not cost the connection."""
+        sid = self._sid_of(BOOKS_CHANNEL)
+        asked = sorted(self._snapshots & self._books)[:BOOKS_A_COMMAND]
+        if sid is None or not asked:
+            return None
+        self._snapshots.difference_update(asked)
+        self._last_id += 1
+        params = {"sids": [sid], "action": "get_snapshot", "market_tickers": asked}
+        return _command(self._last_id, "update_subscription", params)
+
+    def _update(self, sid: int, action: str, markets: Sequence[str]) -> str:
+        params = {"sids": [sid], "action": action, "market_tickers": list(markets)}
+        return self._send(action, BOOKS_CHANNEL, params, markets)
+
+    def _send(
+        self, verb: str, channel: str, params: dict[str, Any], markets: Sequence[str] = ()
+    ) -> str:
+        self._last_id += 1
+        self._pending = _Pending(self._last_id, verb, channel, self._now, tuple(markets))
+        is_update = verb in ("add_markets", "delete_markets")
+        return _command(self._last_id, "update_subscription" if is_update else verb, params)
+
+    # What was received
+
+    def _receive_other(self, data: bytes) -> Sequence[Event] | None:
+        """Answers, errors, unknown types, and data whose head has an unusual form."""
+        try:
+            message = _Envelope.model_validate_json(data)
+        except ValidationError:
+            # It is recorded all the same, and becomes a dead letter where it is normalised.
+            self.frames_by_type["unreadable"] += 1
+            return None
+        self.frames_by_type[message.type] += 1
+        events: list[Event] = []
+        if message.sid is not None and message.seq is not None:
+            jump = self._sequences.observe(message.sid, message.seq)
+            if jump is not None:
+                events.append(self._jumped(message.type, jump))
+        if message.type in CHANNEL_OF_TYPE:
+            events += self._markets_told(message.type, data)
+        elif message.type == "error":
+            events += self._refusal(message)
+        elif message.type in ("subscribed", "ok", "unsubscribed"):
+            events += self._answer(message)
+        return events or None
+
+    def _jumped(self, kind: str, jump: Any) -> SequenceJumped:
+        held = self._subscriptions.get(jump.sid)
+        channel = held.channel if held else CHANNEL_OF_TYPE.get(kind, kind)
+        if held and channel == BOOKS_CHANNEL:
+            self._snapshots |= held.markets
+        return SequenceJumped(channel, jump)
+
+    def _answer(self, message: _Envelope) -> list[Event]:
+        pending = self._pending
+        if pending is None or pending.id != message.id:
+            return []
+        self._pending = None
+        self._tries = 0
+        self._books_a_command = min(BOOKS_A_COMMAND, self._books_a_command * 2)
+        if pending.verb == "subscribe":
+            sid = message.msg.get("sid") if isinstance(message.msg, dict) else None
+            sid = sid if isinstance(sid, int) else message.sid
+            if sid is None:
+                return [ConnectionUseless(GapCause.DISCONNECT, "a subscription came without sid")]
+            self._subscriptions[sid] = _Subscription(pending.channel, set(pending.markets))
+            return [Answered()]
+        held_sid = self._sid_of(pending.channel)
+        if held_sid is None:
+            return [Answered()]
+        if pending.verb == "unsubscribe":
+            del self._subscriptions[held_sid]
+            self._sequences.forget(held_sid)
+        elif pending.verb == "add_markets":
+            self._subscriptions[held_sid].markets.update(pending.markets)
+        else:
+            self._subscriptions[held_sid].markets.difference_update(pending.markets)
+        return [Answered()]
+
+    def _refusal(self, message: _Envelope) -> list[Event]:
+        try:
+            refusal = _Refusal.model_validate(message.msg)
+        except ValidationError:
+            refusal = _Refusal(msg=str(message.msg)[:200])
+        reason = f"code {refusal.code}: {refusal.msg}"
+        if refusal.code == CODE_AUTHENTICATION:
+            return [CredentialsRefused(reason)]
+        pending = self._pending
+        if pending is not None and pending.id == message.id:
+            self._pending = None
+            return self._refused_command(pending, refusal.code, reason)
+        if refusal.code in _ENDED:
+            sid = message.sid if message.sid is not None else refusal.sid
+            return [self._ended(sid, _ENDED[refusal.code], reason)]
+        return [CommandRefused("an earlier command", reason)]
+
+    def _refused_command(self, pending: _Pending, code: int, reason: str) -> list[Event]:
+        if code in _TRY_AGAIN and self._tries < MOST_TRIES:
+            self._tries += 1
+            self._not_before = self._now + TRY_AGAIN_AFTER_S
+            return [Answered()]
+        self._tries = 0
+        if len(pending.markets) > 1:
+            # One market in the list is at fault: halve the list until it is found.
+            self._books_a_command = len(pending.markets) // 2
+            return [Answered()]
+        if pending.verb in ("unsubscribe", "delete_markets"):
+            return [ConnectionUseless(GapCause.DISCONNECT, f"{pending} was refused: {reason}")]
+        what = pending.markets[0] if pending.markets else pending.channel
+        self._refused.add(what)
+        return [CommandRefused(what, reason)]
+
+    def _ended(self, sid: int | None, cause: GapCause, reason: str) -> Event:
+        held = self._subscriptions.pop(sid, None) if sid is not None else None
+        if sid is None or held is None:
+            return ConnectionUseless(cause, reason)
+        self._sequences.forget(sid)
+        return SubscriptionEnded(held.channel, sid, cause, reason)
+
+    def _markets_told(self, name: str, data: bytes) -> list[Event]:
+        """Markets of the selection that a message tells of."""
+        if not self._selection:
+            return []
+        if name == "ticker":
+            return self._market_seen(data)
+        if name != LIFECYCLE_CHANNEL:
+            return []
+        try:
+            told = _LifecycleFrame.model_validate_json(data).msg
+        except ValidationError:
+            return []
+        if not selects(self._selection, told.market_ticker):
+            return []
+        if told.event_type in _OPENING:
+            event = told.additional_metadata.event_ticker or told.market_ticker.rpartition("-")[0]
+            return [MarketListed(told.market_ticker, event)]
+        return [MarketDelisted(told.market_ticker)] if told.event_type in _ENDING else []
+
+    def _market_seen(self, data: bytes) -> list[Event]:
+        found = _MARKET.search(data)
+        if found is None or found[1] in self._seen:
+            return []
+        if len(self._seen) >= MOST_SEEN_TICKERS:
+            self._seen.clear()
+        self._seen.add(found[1])
+        market = found[1].decode("utf-8", "replace")
+        if not selects(self._selection, market):
+            return []
+        return [MarketListed(market, market.rpartition("-")[0])]
+
+
+class KalshiEndpoint:
+    """One Kalshi API key and the address it connects to."""
+
+    venue = "kalshi"
+
+    def __init__(
+        self, slot: int, signer: KalshiSigner, address: str, selection: Collection[str] = ()
+    ) -> None:
+        self.name = signer.name
+        self.lease = str(slot)
+        self.remedy = (
+            f"check that KALSHI_API_KEY_{slot} and KALSHI_PRIVATE_KEY_{slot}_PATH belong together, "
+            "that KALSHI_ENV is where the key was made, and that this host's clock is right"
+        )
+        self.address = address
+        self._signer = signer
+        self._selection = frozenset(selection)
+        self._path = urlsplit(address).path
+
+    def __repr__(self) -> str:
+        return f"KalshiEndpoint({self.name})"
+
+    def headers(self) -> Mapping[str, str]:
+        """The handshake's signature: ``GET`` and the path of the address, now."""
+        return self._signer.headers("GET", self._path)
+
+    def converse(self) -> KalshiConversation:
+        """A conversation for a new connection."""
+        return KalshiConversation(self._selection)
+
+
+def _command(number: int, verb: str, params: Mapping[str, Any]) -> str:
+    return json.dumps({"id": number, "cmd": verb, "params": params}, separators=(",", ":"))

@@ -1,0 +1,390 @@
+"""One venue's connections in this process: which keys it holds, and what each connection carries.
+
+A loop of small steps, twice a second: renew the leases, claim free ones, look at the fleet's
+shared notes, plan, and note what is confirmed. Everything it decides follows from what Redis
+says, so every streamer process comes to the same plan without talking to the others. While Redis
+is away nothing changes: the connections stay as they are and their frames go to the spool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import redis.asyncio as redis
+import structlog
+from redis.exceptions import RedisError
+
+from hadron_tasks.errors import StreamUnavailable
+from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState
+from hadron_tasks.raw_stream import GapCause
+from streamer.append_link import CONTINUITY_KEY
+from streamer.carriers import (
+    OPEN_MARKETS_KEY,
+    CarrierRecord,
+    FleetView,
+    cause_of_end,
+    look,
+    note_record,
+    note_up,
+    up_key,
+)
+from streamer.continuity import gap_record
+from streamer.conversation import Endpoint, MarketDelisted, MarketListed
+from streamer.health import Report
+from streamer.leases import Leases, Renewal
+from streamer.plan import Target, books_of, channel_of, exact_markets, target_of
+from streamer.publisher import Publisher
+from streamer.session import History, Session, SessionOptions
+
+log = structlog.get_logger()
+
+STEP_S = 0.5
+STEP_WHILE_AWAY_S = 0.25
+REPORT_EVERY_S = 1.0
+MARKETS_EVERY_S = 5.0
+
+Planner = Callable[[Collection[str]], Mapping[str, str]]
+"""Which connection carries each item, given the connections that are up."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """What a pool is set up with."""
+
+    venue: str
+    streamer: str
+    redis_url: str
+    lease_ttl_s: float
+    stale_after_s: float
+    endpoints: Sequence[Endpoint]
+    planner: Planner
+    books: Collection[str] = ()
+    """The selection of order books: series, event and market tickers."""
+    most_books: int = 0
+    """Most books on one connection."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """A connection of this process."""
+
+    session: Session
+    task: asyncio.Task[None]
+    noted: frozenset[str] = frozenset()
+    """The items last noted in Redis."""
+    settled: set[str] = field(default_factory=set)
+    """Items for which it was checked whether a dead connection's hole ends here."""
+
+
+class Pool:
+    """The connections of one venue in this process."""
+
+    def __init__(self, options: PoolOptions, publisher: Publisher) -> None:
+        self._options = options
+        self._publisher = publisher
+        self._log = log.bind(venue=options.venue)
+        self._redis = redis.Redis.from_url(
+            options.redis_url, socket_timeout=5, socket_connect_timeout=2
+        )
+        self._endpoints = {endpoint.lease: endpoint for endpoint in options.endpoints}
+        self._leases = Leases(
+            self._redis,
+            options.venue,
+            list(self._endpoints),
+            options.streamer,
+            options.lease_ttl_s,
+        )
+        self._members: dict[str, _Member] = {}
+        self._markets: set[str] = exact_markets(options.books)
+        self._listed: dict[str, str] = {}
+        self._delisted: set[str] = set()
+        self._next_report = 0.0
+        self._next_markets = 0.0
+        self._away = False
+        self._over = 0
+        self._waiting_name = f"{options.venue}@{options.streamer}"
+
+    async def run(self) -> None:
+        """Hold connections until cancelled."""
+        while True:
+            try:
+                await self._step()
+                if self._away:
+                    self._away = False
+                    self._log.info("Redis is back")
+            except (RedisError, OSError) as error:
+                self._leases.redis_was_away()
+                if not self._away:
+                    self._away = True
+                    self._log.warning("Redis is away; connections stay", reason=str(error))
+            self._raise_faults()
+            await asyncio.sleep(STEP_WHILE_AWAY_S if self._away else STEP_S)
+
+    async def stop_reading(self) -> None:
+        """Close all connections."""
+        for member in self._members.values():
+            member.session.stop()
+        tasks = [member.task for member in self._members.values()]
+        if tasks:
+            _done, late = await asyncio.wait(tasks, timeout=3.0)
+            for task in late:
+                task.cancel()
+
+    async def leave(self, *, complete: bool) -> None:
+        """Say goodbye in Redis, if it is there: records, health, leases.
+
+        Args:
+            complete: Whether everything received is in Redis.
+        """
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for member in self._members.values():
+                session = member.session
+                name = session.endpoint.name
+                record = self._record(session).model_copy(update={"clean": complete})
+                note_record(pipeline, name, record)
+                pipeline.delete(up_key(name))
+                pipeline.hset(HEALTH_KEY, name, session.report().model_dump_json())
+            pipeline.hdel(HEALTH_KEY, self._waiting_name)
+            await pipeline.execute()
+            await self._leases.release()
+        except (RedisError, OSError) as error:
+            self._log.warning("Redis is away; leases run out by themselves", reason=str(error))
+        await self._redis.aclose()
+
+    # One step
+
+    async def _step(self) -> None:
+        await self._keep_leases()
+        if self._options.books:
+            await self._keep_markets()
+        view = await self._view()
+        self._retarget(view)
+        await self._note(view)
+        if time.monotonic() >= self._next_report:
+            self._next_report = time.monotonic() + REPORT_EVERY_S
+            await self._report()
+
+    async def _keep_leases(self) -> None:
+        for lease, renewal in (await self._leases.renew()).items():
+            if renewal is Renewal.LOST:
+                self._log.error("the lease went to another streamer; closing", lease=lease)
+                await self._drop(lease)
+        for lease in await self._leases.claim():
+            self._start(lease)
+
+    def _start(self, lease: str) -> None:
+        endpoint = self._endpoints[lease]
+        self._log.info("took the lease of an API key", connection=endpoint.name)
+
+        async def history() -> History:
+            return await self._history(lease)
+
+        options = SessionOptions(
+            streamer=self._options.streamer,
+            stale_after_s=self._options.stale_after_s,
+            on_market=self._on_market,
+            history=history,
+        )
+        session = Session(endpoint, self._publisher, options)
+        task = asyncio.create_task(session.run(), name=endpoint.name)
+        self._members[lease] = _Member(session, task)
+
+    async def _drop(self, lease: str) -> None:
+        member = self._members.pop(lease)
+        member.session.abort()
+        await asyncio.wait({member.task}, timeout=1.0)
+        member.task.cancel()
+
+    async def _view(self) -> FleetView:
+        """The shared notes, with this process' own connections as they are now."""
+        seen = await look(self._redis, self._options.venue)
+        up = dict(seen.up)
+        for member in self._members.values():
+            if member.session.connected:
+                up[member.session.endpoint.name] = member.session.carried
+        return FleetView(seen.records, seen.last_ns, up)
+
+    def _retarget(self, view: FleetView) -> None:
+        plan = self._options.planner(view.up.keys())
+        over = 0
+        for member in self._members.values():
+            session = member.session
+            name = session.endpoint.name
+            elsewhere = {
+                item
+                for item, carrier in plan.items()
+                if carrier != name and item in view.up.get(carrier, ())
+            }
+            items = target_of(name, plan, session.carried | session.inherited, elsewhere)
+            books, left_out = books_of(items, self._markets, self._options.most_books)
+            over += left_out
+            session.retarget(Target(items, books))
+        if over > self._over:
+            self._log.error(
+                "more order books are wanted than the connections may carry",
+                left_out=over,
+                remedy="add API keys, or raise HADRON_KALSHI_MAX_BOOKS_PER_CONNECTION",
+            )
+        self._over = over
+
+    async def _note(self, view: FleetView) -> None:
+        """Write what is confirmed; end the holes of dead connections whose items moved here."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for member in self._members.values():
+            session = member.session
+            if not session.connected:
+                member.settled.clear()
+                continue
+            await self._settle(member, view, pipeline)
+            name = session.endpoint.name
+            note_up(pipeline, name, session.carried)
+            if session.carried or not session.inherited:
+                note_record(pipeline, name, self._record(session))
+                member.noted = session.carried
+            heard = session.heard_ns
+            if self._publisher.idle and heard and session.continuity.open_since_ns is None:
+                # A quiet connection that still hears pings has no hole before now.
+                pipeline.hset(CONTINUITY_KEY, name, heard)
+        for market, event in self._listed.items():
+            pipeline.hset(OPEN_MARKETS_KEY, market, event)
+        for market in self._delisted:
+            pipeline.hdel(OPEN_MARKETS_KEY, market)
+        listed, delisted = self._listed, self._delisted
+        self._listed, self._delisted = {}, set()
+        try:
+            if len(pipeline):
+                await pipeline.execute()
+        except (RedisError, OSError):
+            self._listed = listed | self._listed
+            self._delisted = delisted | self._delisted
+            raise
+
+    async def _settle(
+        self, member: _Member, view: FleetView, pipeline: redis.client.Pipeline
+    ) -> None:
+        """Record the holes of connections that are down, in what this one now carries."""
+        session = member.session
+        fresh = session.carried - member.settled
+        member.settled = set(session.carried)
+        if not fresh:
+            return
+        holders: dict[str, str] | None = None
+        for name, record in view.records.items():
+            taken = record.items & fresh
+            if name == session.endpoint.name or name in view.up or not taken:
+                continue
+            holders = holders if holders is not None else await self._leases.holders()
+            from_ns = view.hole_from(name)
+            if from_ns is not None:
+                cause = cause_of_end(record, holders)
+                self._record_moved(name, taken, cause, from_ns, session.endpoint.name)
+            left = record.model_copy(update={"items": record.items - taken})
+            note_record(pipeline, name, left)
+
+    def _record_moved(
+        self, name: str, taken: Collection[str], cause: GapCause, from_ns: int, to_name: str
+    ) -> None:
+        shares: dict[str, int] = defaultdict(int)
+        for item in taken:
+            shares[channel_of(item)] += 1
+        for channel in sorted(shares):
+            gap = gap_record(
+                venue=self._options.venue,
+                connection=name,
+                cause=cause,
+                from_ns=from_ns,
+                to_ns=time.time_ns(),
+                channel=channel,
+                detail=f"moved to {to_name}",
+            )
+            self._publisher.put_gap(gap)
+
+    async def _report(self) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for member in self._members.values():
+            report = member.session.report()
+            pipeline.hset(HEALTH_KEY, report.connection, report.model_dump_json())
+        if self._members:
+            pipeline.hdel(HEALTH_KEY, self._waiting_name)
+        else:
+            waiting = Report(
+                venue=self._options.venue,
+                connection=self._waiting_name,
+                streamer=self._options.streamer,
+                state=ConnectionState.WAITING_FOR_KEY,
+                reported_ns=time.time_ns(),
+            )
+            pipeline.hset(HEALTH_KEY, self._waiting_name, waiting.model_dump_json())
+        await pipeline.execute()
+
+    # Markets whose books are wanted
+
+    def _on_market(self, event: MarketListed | MarketDelisted) -> None:
+        if isinstance(event, MarketListed):
+            self._markets.add(event.market)
+            self._listed[event.market] = event.event
+            self._delisted.discard(event.market)
+        else:
+            self._markets.discard(event.market)
+            self._listed.pop(event.market, None)
+            self._delisted.add(event.market)
+
+    async def _keep_markets(self) -> None:
+        """What other streamers saw open and close."""
+        if time.monotonic() < self._next_markets:
+            return
+        self._next_markets = time.monotonic() + MARKETS_EVERY_S
+        known = {name.decode() for name in await self._redis.hkeys(OPEN_MARKETS_KEY)}
+        exact = exact_markets(self._options.books)
+        self._markets = ((known | exact) - self._delisted) | self._listed.keys()
+
+    # The past of a connection
+
+    def _record(self, session: Session) -> CarrierRecord:
+        return CarrierRecord(
+            venue=self._options.venue,
+            lease=session.endpoint.lease,
+            streamer=self._options.streamer,
+            items=session.carried,
+            hole_from_ns=session.continuity.open_since_ns,
+        )
+
+    async def _history(self, lease: str) -> History:
+        """What the shared notes say of a connection that is about to connect.
+
+        Raises:
+            StreamUnavailable: Redis is away, and this process has no memory of its own.
+        """
+        member = self._members[lease]
+        name = member.session.endpoint.name
+        carried = member.session.carried
+        try:
+            view = await look(self._redis, self._options.venue)
+        except (RedisError, OSError) as error:
+            if carried:
+                return History(None, GapCause.DISCONNECT)
+            raise StreamUnavailable(f"the connection's past cannot be read: {error}") from error
+        record = view.records.get(name)
+        untaken = record.items if record is not None else frozenset()
+        if carried:
+            all_noted = bool(member.noted) and carried <= member.noted
+            return History(None, GapCause.DISCONNECT, everything_taken=all_noted and not untaken)
+        return History(
+            view.hole_from(name),
+            cause_of_end(record),
+            everything_taken=record is not None and not untaken,
+            items=untaken,
+        )
+
+    def _raise_faults(self) -> None:
+        """A connection's task ends only when it is stopped; anything else is a fault of ours."""
+        for member in self._members.values():
+            if member.task.done() and not member.task.cancelled():
+                error = member.task.exception()
+                if error is not None:
+                    raise error

@@ -1,0 +1,403 @@
+"""One connection's life, whatever the venue: connect, subscribe, read, back off, begin again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.protocol import State
+
+from hadron_tasks.errors import AuthenticationRefused, StreamUnavailable
+from hadron_tasks.feed_health import ConnectionState
+from hadron_tasks.raw_stream import GapCause
+from streamer.backoff import Backoff
+from streamer.continuity import Continuity, Hole, gap_record
+from streamer.conversation import (
+    CommandRefused,
+    ConnectionUseless,
+    Conversation,
+    CredentialsRefused,
+    Endpoint,
+    Event,
+    MarketDelisted,
+    MarketListed,
+    SequenceJumped,
+    SubscriptionEnded,
+)
+from streamer.frame_socket import FrameSocket
+from streamer.health import Report
+from streamer.plan import Target
+from streamer.publisher import Publisher
+
+log = structlog.get_logger()
+
+OPEN_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 1.0
+PING_EVERY_S = 10.0
+"""Our own pings, so that a quiet feed (a closed stock market) is told from a dead connection."""
+MAX_FRAME_BYTES = 16 * 1024**2
+CHECK_EVERY_S = 0.5
+_REFUSED_STATUS = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the fleet knows of the connection's past, this process' own included."""
+
+    last_ns: int | None
+    """Receive time of the last frame before the break; None when there never was one."""
+    cause: GapCause
+    everything_taken: bool = False
+    """Whether other connections carry all that this one carried, and recorded the hole."""
+    items: frozenset[str] = frozenset()
+    """What an earlier holder of the connection carried and nobody has taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What a session is set up with."""
+
+    streamer: str
+    stale_after_s: float
+    on_market: Callable[[MarketListed | MarketDelisted], None]
+    history: Callable[[], Awaitable[History]]
+    """Asked before each connect."""
+
+
+class _Lost(Exception):  # noqa: N818
+    """The connection is over, or of no use."""
+
+    def __init__(self, reason: str, cause: GapCause = GapCause.DISCONNECT) -> None:
+        super().__init__(reason)
+        self.cause = cause
+
+
+class Session:
+    """One connection, kept open until :meth:`stop`."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        publisher: Publisher,
+        options: SessionOptions,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.continuity = Continuity(endpoint.venue, endpoint.name)
+        self._publisher = publisher
+        self._options = options
+        self._backoff = backoff or Backoff()
+        self._log = log.bind(connection=endpoint.name)
+        self._name = endpoint.name.encode()
+        self._target = Target()
+        self._conversation: Conversation = endpoint.converse()
+        self._socket: FrameSocket | None = None
+        self._events: list[tuple[Event, int | None, int]] = []
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._was_whole = False
+        self._misunderstood = False
+        self.carried: frozenset[str] = frozenset()
+        """Items confirmed on this connection; after a break, those before it."""
+        self.inherited: frozenset[str] = frozenset()
+        """Items of the connection's earlier holder, until this session has its own confirmed."""
+        # Plain counters, for they change with every frame.
+        self._frames = 0
+        self._bytes = 0
+        self._last_frame_ns: int | None = None
+        self._report = Report(
+            venue=endpoint.venue,
+            connection=endpoint.name,
+            streamer=options.streamer,
+            state=ConnectionState.CONNECTING,
+            reported_ns=0,
+        )
+
+    @property
+    def connected(self) -> bool:
+        """Whether the exchange accepted us and takes subscriptions."""
+        return self._socket is not None and self._conversation.ready
+
+    @property
+    def heard_ns(self) -> int | None:
+        """When anything was last received, pings included; None when not connected."""
+        return self._socket.heard_ns if self._socket else None
+
+    def retarget(self, target: Target) -> None:
+        """What to carry from now on."""
+        if target != self._target:
+            self._target = target
+            self._conversation.retarget(target)
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Keep the connection until :meth:`stop`."""
+        while not self._stopping:
+            began = time.monotonic()
+            try:
+                await self._connect_and_read()
+            except AuthenticationRefused as error:
+                await self._after_refusal(error)
+            except (_Lost, StreamUnavailable, WebSocketException, OSError) as error:
+                lived = time.monotonic() - began if self._was_whole else 0.0
+                await self._after_loss(error, lived)
+        self._set_state(ConnectionState.STOPPED)
+
+    def stop(self) -> None:
+        """Stop reading and close the connection."""
+        self._stopping = True
+        self._wake.set()
+
+    def abort(self) -> None:
+        """Close at once, without the closing handshake: the key is another's."""
+        self.stop()
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    def report(self) -> Report:
+        """This connection's health now."""
+        conversation = self._conversation
+        return self._report.model_copy(
+            update={
+                "reported_ns": time.time_ns(),
+                "last_heard_ns": self.heard_ns,
+                "last_frame_ns": self._last_frame_ns,
+                "frames": self._frames,
+                "bytes": self._bytes,
+                "spool_bytes": self._publisher.spool_bytes,
+                "subscriptions": conversation.subscriptions if self._socket else 0,
+                "markets": conversation.markets if self._socket else 0,
+                "frames_by_type": dict(self._report.frames_by_type)
+                | {
+                    kind: count + self._report.frames_by_type.get(kind, 0)
+                    for kind, count in conversation.frames_by_type.items()
+                },
+            }
+        )
+
+    # One connection
+
+    async def _connect_and_read(self) -> None:
+        self._set_state(ConnectionState.CONNECTING)
+        await self._recall()
+        self._begin_conversation()
+        socket = self._socket = await self._open()
+        self._report.connected_ns = time.time_ns()
+        self._set_state(ConnectionState.SUBSCRIBING)
+        closed = asyncio.create_task(socket.wait_closed())
+        closed.add_done_callback(lambda _task: self._wake.set())
+        cause = GapCause.DISCONNECT
+        try:
+            await self._attend(socket)
+        except _Lost as lost:
+            cause = lost.cause
+            raise
+        finally:
+            self._note_break(socket, cause)
+            closed.cancel()
+            await socket.close()
+
+    async def _open(self) -> FrameSocket:
+        """The handshake.
+
+        Raises:
+            AuthenticationRefused: The exchange refused the credentials.
+        """
+        try:
+            socket = await connect(
+                self.endpoint.address,
+                create_connection=partial(FrameSocket, take=self._take),  # type: ignore[arg-type]
+                additional_headers=self.endpoint.headers(),
+                compression=None,
+                max_size=MAX_FRAME_BYTES,
+                open_timeout=OPEN_TIMEOUT_S,
+                close_timeout=CLOSE_TIMEOUT_S,
+                ping_interval=PING_EVERY_S,
+                ping_timeout=self._options.stale_after_s,
+            )
+        except InvalidStatus as error:
+            status = error.response.status_code
+            if status in _REFUSED_STATUS:
+                raise AuthenticationRefused(f"HTTP {status} at the handshake") from error
+            raise
+        assert isinstance(socket, FrameSocket)
+        return socket
+
+    async def _attend(self, socket: FrameSocket) -> None:
+        """Everything but the frames themselves, which :meth:`_take` takes."""
+        while not self._stopping:
+            self._handle_events()
+            if socket.state is State.CLOSED:
+                raise _Lost(f"the connection was closed ({_close_reason(socket)})")
+            now = time.monotonic()
+            while (command := self._conversation.next_command(now)) is not None:
+                await socket.send(command)
+            self._note_whole()
+            self._check_alive(socket, now)
+            self._wake.clear()
+            if self._events:
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), CHECK_EVERY_S)
+
+    def _take(self, data: bytes) -> None:
+        """The hot path: one frame from the socket to the publisher."""
+        now_ns = time.time_ns()
+        self._publisher.put((data, now_ns, self._name, b""))
+        previous_ns, self._last_frame_ns = self._last_frame_ns, now_ns
+        self._frames += 1
+        self._bytes += len(data)
+        try:
+            events = self._conversation.receive(data)
+        except Exception:  # noqa: BLE001 - a fault of ours must not end the recording
+            self._note_misunderstood()
+            return
+        if events:
+            self._events += [(event, previous_ns, now_ns) for event in events]
+            self._wake.set()
+
+    def _note_misunderstood(self) -> None:
+        if not self._misunderstood:
+            self._misunderstood = True
+            self._log.exception("a frame was not understood; it is recorded all the same")
+
+    def _handle_events(self) -> None:
+        events, self._events = self._events, []
+        for event, previous_ns, now_ns in events:
+            self._handle(event, previous_ns or now_ns, now_ns)
+
+    def _handle(self, event: Event, previous_ns: int, now_ns: int) -> None:
+        match event:
+            case SequenceJumped(channel, jump):
+                gap = gap_record(
+                    venue=self.endpoint.venue,
+                    connection=self.endpoint.name,
+                    cause=GapCause.SEQUENCE_JUMP,
+                    from_ns=previous_ns,
+                    to_ns=now_ns,
+                    channel=channel,
+                    sid=jump.sid,
+                    jump=jump,
+                )
+                self._report.gaps += 1
+                self._publisher.put_gap(gap)
+            case SubscriptionEnded(channel, sid, cause, detail):
+                self._report.last_error = detail
+                self._log.warning("the exchange ended a subscription", channel=channel, why=detail)
+                self.continuity.broke(channel, Hole(previous_ns, cause, sid, detail))
+            case CommandRefused(what, reason):
+                self._report.last_error = f"{what}: {reason}"
+                self._log.error("the exchange refused a command", what=what, reason=reason)
+            case ConnectionUseless(cause, reason):
+                raise _Lost(reason, cause)
+            case CredentialsRefused(reason):
+                raise AuthenticationRefused(reason)
+            case MarketListed() | MarketDelisted():
+                self._options.on_market(event)
+
+    def _check_alive(self, socket: FrameSocket, now: float) -> None:
+        silent = now - socket.heard_at
+        if silent > self._options.stale_after_s:
+            raise _Lost(f"nothing received for {silent:.1f} s, not even a ping")
+        unanswered = self._conversation.unanswered(now)
+        if unanswered is not None:
+            raise _Lost(f"no answer from the exchange: {unanswered}")
+
+    # Holes
+
+    async def _recall(self) -> None:
+        """Before connecting: what an earlier life of this connection left open."""
+        history = await self._options.history()
+        self.inherited = history.items
+        if history.everything_taken:
+            self.continuity.discard()
+        elif history.last_ns is not None and not self.carried:
+            self.continuity.broke(None, Hole(history.last_ns, history.cause))
+
+    def _note_whole(self) -> None:
+        """When all that is to be carried is confirmed, the holes end."""
+        if not self._conversation.ready:
+            return
+        confirmed = self._conversation.confirmed
+        if not self._target.items <= confirmed:
+            self.carried |= confirmed
+            self._set_state(ConnectionState.SUBSCRIBING)
+            return
+        self.carried = confirmed
+        self._set_state(ConnectionState.LIVE)
+        self._was_whole = True
+        if not self._target.items:
+            return
+        self.inherited = frozenset()
+        now_ns = time.time_ns()
+        for channel in self.continuity.channels:
+            gap = self.continuity.whole(channel, now_ns)
+            if gap is not None:
+                self._report.gaps += 1
+                self._publisher.put_gap(gap)
+
+    def _note_break(self, socket: FrameSocket, cause: GapCause) -> None:
+        """The connection ends: events not yet handled count, and the hole begins."""
+        with contextlib.suppress(_Lost, AuthenticationRefused):
+            self._handle_events()
+        if self.carried:
+            self.continuity.broke(None, Hole(socket.heard_ns, cause))
+        self._socket = None
+
+    # Between connections
+
+    def _begin_conversation(self) -> None:
+        counted = self._report.frames_by_type
+        for kind, count in self._conversation.frames_by_type.items():
+            counted[kind] = counted.get(kind, 0) + count
+        self._conversation = self.endpoint.converse()
+        self._conversation.retarget(self._target)
+        self._events.clear()
+        self._was_whole = False
+
+    async def _after_refusal(self, error: AuthenticationRefused) -> None:
+        delay = self._backoff.after_refusal()
+        self._report.authentication_failures += 1
+        self._report.last_error = f"authentication refused: {error}"
+        self._log.error(
+            "the exchange refused the credentials",
+            reason=str(error),
+            failures=self._report.authentication_failures,
+            next_try_s=round(delay, 1),
+            remedy=self.endpoint.remedy,
+        )
+        self._set_state(ConnectionState.AUTHENTICATION_REFUSED)
+        await self._rest(delay)
+
+    async def _after_loss(self, error: Exception, lived_s: float) -> None:
+        if self._stopping:
+            return
+        delay = self._backoff.after_failure(lived_s)
+        self._report.reconnects += 1
+        self._report.last_error = str(error) or type(error).__name__
+        self._log.warning(
+            "connection lost", reason=self._report.last_error, next_try_s=round(delay, 2)
+        )
+        self._set_state(ConnectionState.BACKING_OFF)
+        await self._rest(delay)
+
+    async def _rest(self, delay: float) -> None:
+        until = time.monotonic() + delay
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), left)
+
+    def _set_state(self, state: ConnectionState) -> None:
+        self._report.state = state
+
+
+def _close_reason(socket: FrameSocket) -> str:
+    return f"code {socket.close_code} {socket.close_reason or ''}".strip()
