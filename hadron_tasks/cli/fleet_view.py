@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hadron_tasks.cli.output import table
+from hadron_tasks.cli.output import sheet
 from hadron_tasks.errors import StoreUnavailable
 from hadron_tasks.local.reconcile import VenueAccount
 from hadron_tasks.status import (
@@ -82,7 +82,7 @@ class FleetView:
 
     def render(self) -> RenderableType:
         """The view as a table, for a terminal."""
-        shown = table(
+        shown = sheet(
             "Hadron",
             [
                 {
@@ -145,7 +145,7 @@ def _ms(latency: float | None) -> str:
 
 def account_table(accounts: list[VenueAccount]) -> Table:
     """The final account: every message sent, and what became of it."""
-    return table(
+    return sheet(
         "Account of this run",
         [
             {
@@ -153,14 +153,16 @@ def account_table(accounts: list[VenueAccount]) -> Table:
                 "messages sent": one.sent,
                 "frames received": one.frames_received,
                 "stored": one.stored,
-                "duplicates": one.duplicates,
+                "stored twice": one.duplicates,
                 "dead letters": one.dead_letters,
-                "control": one.control,
-                "unknown": one.unknown,
-                "redelivered": one.redelivered,
+                "control messages": one.control,
+                "messages of unknown type": one.unknown,
+                "delivered again": one.redelivered,
                 "gaps": one.gaps,
                 "missing": None if one.sent is None else one.missing,
-                "unexplained": None if one.sent is None else one.missing_unexplained,
+                "missing outside every gap": (
+                    None if one.sent is None else one.missing_unexplained
+                ),
             }
             for one in accounts
         ],

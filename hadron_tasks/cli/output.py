@@ -34,6 +34,18 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     return made
 
 
+def sheet(title: str, records: Sequence[Mapping[str, Any]]) -> Table:
+    """Few records of many fields: a line a field, a column a record, headed by its first field."""
+    made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    heading, *names = records[0] if records else ("",)
+    made.add_column(heading)
+    for record in records:
+        made.add_column(str(record[heading]), justify="right")
+    for name in names:
+        made.add_row(name, *(_cell(record[name]) for record in records))
+    return made
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hadron_tasks.cli.connect import database, redis_client
-from hadron_tasks.cli.output import console, print_json, table
+from hadron_tasks.cli.output import console, print_json, sheet, table
 from hadron_tasks.feed_health import ConnectionHealth
 from hadron_tasks.settings import get_settings
 from hadron_tasks.status import StoreStatus, StreamStatus, read_store, read_streams
@@ -34,7 +34,7 @@ def status(as_json: bool) -> None:
         print_json({"venues": [_document(s, t) for s, t in zip(streams, stores, strict=True)]})
         return
     console.print(
-        table("Venues", [_venue_row(*pair) for pair in zip(streams, stores, strict=True)])
+        sheet("Venues", [_venue_row(*pair) for pair in zip(streams, stores, strict=True)])
     )
     connections = [one for stream in streams for one in stream.connections]
     if connections:
@@ -53,7 +53,7 @@ def _venue_row(stream: StreamStatus, store: StoreStatus) -> dict[str, Any]:
         "ticks": store.ticks,
         "lifecycle": store.lifecycle,
         "unknown": store.unknown,
-        "redelivered": store.duplicates,
+        "delivered again": store.duplicates,
         "dead letters": store.dead_letters,
         "open gaps": store.open_gaps,
         "instruments": store.instruments,
@@ -61,18 +61,20 @@ def _venue_row(stream: StreamStatus, store: StoreStatus) -> dict[str, Any]:
 
 
 def _connection_row(one: ConnectionHealth) -> dict[str, Any]:
+    troubles = {
+        "authentication failures": one.authentication_failures,
+        "bytes in the spool": one.spool_bytes,
+    }
+    notes = [f"{count:,} {what}" for what, count in troubles.items() if count]
     return {
         "connection": one.connection,
         "state": one.state.value,
-        "streamer": one.streamer,
         "frames": one.frames,
-        "last frame s ago": _age_s(one.last_frame_ns),
+        "idle s": _age_s(one.last_frame_ns),
         "books": one.markets,
         "reconnects": one.reconnects,
-        "auth failures": one.authentication_failures,
         "gaps": one.gaps,
-        "spool bytes": one.spool_bytes,
-        "last error": one.last_error,
+        "trouble": "; ".join([*notes, *filter(None, [one.last_error])]),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -81,23 +82,26 @@ def ticks(
 
 
 def _row(tick: StoredTick) -> dict[str, str | None]:
-    moment = tick.event_time.astimezone(UTC).isoformat(timespec="milliseconds")
+    moment = tick.event_time.astimezone(UTC)
     return {
-        "time": moment.replace("+00:00", "Z"),
+        "time (UTC)": f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}",
         "type": tick.tick_type,
         "price": _plain(tick.price),
         "size": _plain(tick.size),
         "side": tick.side,
-        "bid": _plain(tick.bid),
-        "ask": _plain(tick.ask),
-        "bid size": _plain(tick.bid_size),
-        "ask size": _plain(tick.ask_size),
-        "seq": None if tick.sequence is None else str(tick.sequence),
+        "bid": _quoted(tick.bid, tick.bid_size),
+        "ask": _quoted(tick.ask, tick.ask_size),
     }
 
 
-def _plain(number: Any) -> str | None:
+def _plain(number: Decimal | None) -> str | None:
     return None if number is None else f"{number:f}"
+
+
+def _quoted(price: Decimal | None, size: Decimal | None) -> str | None:
+    if price is None or size is None:
+        return _plain(price)
+    return f"{price:f} x {size:f}"
 
 
 def _print_lines(rows: list[StoredTick]) -> None:

@@ -18,9 +18,8 @@ from hadron_tasks.cli.fleet_view import FleetView, account_table
 from hadron_tasks.cli.output import console
 from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.local.fleet import Fleet, options_from
-from hadron_tasks.local.reconcile import VenueAccount, settle
+from hadron_tasks.local.reconcile import VenueAccount
 from hadron_tasks.settings import get_settings
-from hadron_tasks.store.session import engine_for, raw_connection
 
 REFRESH_S = 1.0
 PLAIN_LINE_EVERY_S = 5.0
@@ -99,12 +98,9 @@ def up(
                 click.echo(f"Flower: {fleet.flower_url}   Logs: {fleet.logs}")
             _watch(fleet, stopping, seconds)
             problems = fleet.finish()
-            with raw_connection(engine_for(fleet.database_url)) as connection:
-                accounts = settle(connection, chosen_venues, fleet.started_at, fleet.ledger_path)
+            accounts = fleet.settle()
         finally:
             withdraw_fleet(options.data_dir)
-            if fleet.database_url:
-                engine_for(fleet.database_url).dispose()
             fleet.close()
     _report(accounts, problems)
 

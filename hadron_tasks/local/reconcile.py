@@ -6,7 +6,7 @@ With the real exchanges nobody can tell, and the account says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,8 @@ from pathlib import Path
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.local.ledger import LedgerLine
+from hadron_tasks.store import accounts
+from hadron_tasks.store.accounts import Counts
 from hadron_tasks.times import from_ns
 
 _COLUMN_TYPES = {"sent_ns": "bigint", "event_us": "bigint", "sequence": "bigint"} | dict.fromkeys(
@@ -27,12 +29,17 @@ _IDENTITY = "venue, kind, ticker, event_us, sequence, price, size, bid, ask, tra
 
 # Both sides reduced to what identifies a message (see LedgerLine); a bid of 0 and an ask of 0 or
 # 1 at Kalshi are absence, however they are written. A message sent over two connections is one
-# message: its count is that of the connection that sent it most often.
+# message: its count is that of the connection that sent it most often. A snapshot states no time,
+# so each connection's is another: its count is the sum.
 _COMPARE = f"""
     WITH sent AS (
-        SELECT {_IDENTITY}, max(n) AS sent, min(sent_ns) AS sent_ns FROM (
-            SELECT venue, kind, ticker, event_us, sequence, price, size,
-                   NULLIF(bid, 0) AS bid,
+        SELECT {_IDENTITY}, min(sent_ns) AS sent_ns,
+            CASE WHEN kind = 'book_snapshot' THEN sum(n) ELSE max(n) END AS sent
+        FROM (
+            SELECT venue, kind, ticker, event_us,
+                   CASE WHEN kind IN ('book_snapshot', 'book_delta', 'lifecycle')
+                       THEN sequence END AS sequence,
+                   price, size, NULLIF(bid, 0) AS bid,
                    CASE WHEN venue = 'kalshi' AND ask IN (0, 1) THEN NULL ELSE ask END AS ask,
                    trade_id, connection, count(*) AS n, min(sent_ns) AS sent_ns
             FROM ledger GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
@@ -68,11 +75,6 @@ _COMPARE = f"""
     WHERE sent <> stored ORDER BY sent_ns NULLS LAST
 """  # noqa: S608 - column names are this module's own
 
-_COUNTS = """
-    SELECT sum(frames), sum(ticks), sum(duplicates), sum(lifecycle), sum(control), sum(unknown),
-           sum(dead_letters)
-    FROM ingest_counts WHERE venue = %s AND minute >= date_trunc('minute', %s::timestamptz)
-"""
 _GAPS = """
     SELECT from_time, to_time FROM feed_gaps WHERE venue = %s AND created_at >= %s
 """
@@ -129,11 +131,16 @@ class VenueAccount:
 
 
 def settle(
-    connection: PgConnection, venues: Sequence[str], since: datetime, ledger: Path | None
+    connection: PgConnection,
+    venues: Sequence[str],
+    since: datetime,
+    before: Mapping[str, Counts],
+    ledger: Path | None,
 ) -> list[VenueAccount]:
     """The account of every venue since ``since``.
 
     Args:
+        before: Each venue's :func:`~hadron_tasks.store.accounts.total_counts` at that moment.
         ledger: The simulators' ledger, when there are simulators; compared with what is stored.
     """
     sent: dict[str, int] = {}
@@ -152,32 +159,28 @@ def settle(
                 for venue, kind, ticker, event_us, sequence, sent_n, stored_n, sent_ns in cursor
                 for at in [None if sent_ns is None else from_ns(sent_ns)]
             ]
-        accounts = []
+        settled = []
         for venue in venues:
-            cursor.execute(_COUNTS, (venue, since))
-            row = cursor.fetchone() or ()
-            frames, ticks, repeated, lifecycle, control, unknown, dead = (
-                int(count or 0) for count in row
-            )
+            counts = accounts.total_counts(cursor, venue).minus(before[venue])
             cursor.execute(_GAPS, (venue, since))
             gaps = cursor.fetchall()
-            accounts.append(
+            settled.append(
                 VenueAccount(
                     venue=venue,
                     sent=sent.get(venue, 0) if ledger is not None else None,
-                    frames_received=frames,
-                    stored=ticks + lifecycle,
-                    redelivered=repeated,
-                    control=control,
-                    unknown=unknown,
-                    dead_letters=dead,
+                    frames_received=counts.frames,
+                    stored=counts.ticks + counts.lifecycle,
+                    redelivered=counts.duplicates,
+                    control=counts.control,
+                    unknown=counts.unknown,
+                    dead_letters=counts.dead_letters,
                     gaps=len(gaps),
                     differences=tuple(
                         _explained(one, gaps) for one in differences if one.venue == venue
                     ),
                 )
             )
-    return accounts
+    return settled
 
 
 def _explained(one: Difference, gaps: list[tuple[datetime, datetime]]) -> Difference:

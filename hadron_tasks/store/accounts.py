@@ -33,6 +33,12 @@ class Counts:
             name = field.name
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
+    def minus(self, other: Counts) -> Counts:
+        """What these counts are above another's."""
+        return Counts(
+            *(mine - theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True))
+        )
+
 
 _COUNT_COLUMNS = [field.name for field in fields(Counts)]
 _ADD_COUNTS = f"""
@@ -40,6 +46,10 @@ _ADD_COUNTS = f"""
     VALUES ({", ".join(["%s"] * (3 + len(_COUNT_COLUMNS)))})
     ON CONFLICT (venue, minute, worker) DO UPDATE SET
     {", ".join(f"{name} = c.{name} + EXCLUDED.{name}" for name in _COUNT_COLUMNS)}
+"""  # noqa: S608 - column names are this module's own
+_TOTAL_COUNTS = f"""
+    SELECT {", ".join(f"coalesce(sum({name}), 0)::bigint" for name in _COUNT_COLUMNS)}
+    FROM ingest_counts WHERE venue = %s
 """  # noqa: S608 - column names are this module's own
 _ADD_UNKNOWN = """
     INSERT INTO unknown_messages AS u
@@ -60,6 +70,12 @@ def add_counts(cursor: Cursor, venue: str, worker: str, now: datetime, counts: C
     """Add a batch's counts to the account of this venue, minute and worker."""
     minute = now.replace(second=0, microsecond=0)
     cursor.execute(_ADD_COUNTS, (venue, minute, worker, *astuple(counts)))
+
+
+def total_counts(cursor: Cursor, venue: str) -> Counts:
+    """A venue's counts since the beginning of time."""
+    cursor.execute(_TOTAL_COUNTS, (venue,))
+    return Counts(*(cursor.fetchone() or ()))
 
 
 def add_unknown(

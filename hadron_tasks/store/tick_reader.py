@@ -48,8 +48,8 @@ _TICKS = """
             AND (%(since)s::timestamptz IS NULL OR event_time >= %(since)s)
             AND (%(received_since)s::timestamptz IS NULL
                  OR (received_at >= %(received_since)s
-                     AND event_time >= %(received_since)s - interval '1 day'))
-            AND (%(tick_type)s IS NULL OR tick_type = %(tick_type)s)
+                     AND event_time >= %(received_since)s::timestamptz - interval '1 day'))
+            AND (%(tick_type)s::text IS NULL OR tick_type = %(tick_type)s)
         ORDER BY event_time DESC, sequence DESC NULLS LAST, event_key DESC LIMIT %(limit)s
     ) AS newest ORDER BY event_time, sequence NULLS FIRST, event_key
 """

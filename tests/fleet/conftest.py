@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from hadron_tasks.local.fleet import Fleet, FleetOptions
-from hadron_tasks.local.reconcile import VenueAccount, settle
+from hadron_tasks.local.reconcile import VenueAccount
 
 VENUES = ("kalshi", "polygon")
 
@@ -60,20 +60,11 @@ class RunningFleet(Fleet):
         for venue in self.options.venues:
             self.wait_for(lambda venue=venue: self.ticks(venue) > 0, 60, f"the first {venue} tick")
 
-    def settle(self) -> dict[str, VenueAccount]:
+    def finish_and_account(self) -> dict[str, VenueAccount]:
         """Stop in order, and account for every message."""
         problems = self.finish()
         assert problems == [], self.tails()
-        return self.account()
-
-    def account(self) -> dict[str, VenueAccount]:
-        """The account of what is stored now."""
-        connection = psycopg2.connect(self.database_url)
-        try:
-            accounts = settle(connection, self.options.venues, self.started_at, self.ledger_path)
-        finally:
-            connection.close()
-        return {account.venue: account for account in accounts}
+        return {account.venue: account for account in self.settle()}
 
     def tails(self) -> str:
         """The last lines of every log, for a failing test."""

@@ -43,7 +43,7 @@ def test_killed_pool_processes_and_workers(start_fleet: StartFleet) -> None:
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     fleet.run_for(8)
-    assert_whole(fleet.settle())
+    assert_whole(fleet.finish_and_account())
     assert fleet.processes["worker-2"].restarts == 1
 
 
@@ -60,7 +60,7 @@ def test_redis_killed_and_restarted(start_fleet: StartFleet) -> None:
     fleet.run_for(3)
     # The worker itself must outlive it: celery 5.7.0 did not, which is why 5.6 is pinned.
     assert fleet.processes["worker-1"].restarts == 0, fleet.tails()
-    assert_whole(fleet.settle())
+    assert_whole(fleet.finish_and_account())
 
 
 def test_twenty_seconds_without_redis(start_fleet: StartFleet) -> None:
@@ -74,7 +74,7 @@ def test_twenty_seconds_without_redis(start_fleet: StartFleet) -> None:
     before = fleet.ticks("kalshi")
     fleet.wait_for(lambda: fleet.ticks("kalshi") > before, 45, "storing after Redis came back")
     fleet.run_for(3)
-    assert_whole(fleet.settle())
+    assert_whole(fleet.finish_and_account())
 
 
 def test_twenty_seconds_without_postgresql(start_fleet: StartFleet) -> None:
@@ -88,7 +88,7 @@ def test_twenty_seconds_without_postgresql(start_fleet: StartFleet) -> None:
     before = fleet.ticks("kalshi")
     fleet.wait_for(lambda: fleet.ticks("kalshi") > before, 30, "storing after PostgreSQL came back")
     fleet.run_for(3)
-    assert_whole(fleet.settle())
+    assert_whole(fleet.finish_and_account())
 
 
 def test_a_killed_streamer_loses_only_what_a_gap_record_tells(start_fleet: StartFleet) -> None:
@@ -105,7 +105,7 @@ def test_a_killed_streamer_loses_only_what_a_gap_record_tells(start_fleet: Start
         "a gap record for each connection",
     )
     fleet.run_for(3)
-    for account in fleet.settle().values():
+    for account in fleet.finish_and_account().values():
         assert account.duplicates == 0
         assert account.missing_unexplained == 0, [
             one for one in account.differences if not one.in_gap
@@ -131,7 +131,7 @@ def test_everything_is_asked_to_end_at_once_and_started_again(start_fleet: Start
     )
     fleet.run_for(3)
     # The exchanges sent on while nobody listened: that is missing, and inside the gaps.
-    for account in fleet.settle().values():
+    for account in fleet.finish_and_account().values():
         assert account.duplicates == 0
         assert account.missing_unexplained == 0, [
             one for one in account.differences if not one.in_gap
