@@ -1,23 +1,25 @@
 """The publisher's connection to Redis: appends a batch to a raw stream in one round trip.
 
-A batch goes as one call of a script, not as a pipeline of XADDs: Redis takes all of it or none,
-the connections' continuity moves with it, and there is one reply to read instead of thousands,
-which in Python would cost more than everything else the streamer does with a frame.
+A batch is one pipeline of XADDs, then the connections' continuity and two questions about the
+stream. It is written and its replies are read in bulk, because a pipeline of the client library
+costs more for each frame than everything else the streamer does with it. (A script that appends
+a batch would be one command, but Lua keeps its strings in a hash table that reads only every
+n-th character: frames that differ in a few digits collide there, and Redis stands still.)
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from hashlib import sha1
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import redis.asyncio as redis
-from redis.asyncio.connection import AbstractConnection
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
+from redis.asyncio.connection import AbstractConnection, DefaultParser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.raw_stream import (
@@ -38,7 +40,7 @@ ANSWER_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
 
 
-def _contract_fields() -> tuple[str, str, str, str, bytes]:
+def _contract_fields() -> tuple[bytes, bytes, bytes, bytes, bytes]:
     """The stream's field names (frame, receive time, connection, kind) and a gap's kind."""
     frame, received, connection = frame_fields(RawFrame(b"", 0, ""))
     gap = FeedGap(
@@ -48,28 +50,10 @@ def _contract_fields() -> tuple[str, str, str, str, bytes]:
     (kind,) = fields.keys() - {frame, received, connection}
     value = fields[kind]
     assert isinstance(value, bytes)
-    return frame.decode(), received.decode(), connection.decode(), kind.decode(), value
+    return frame, received, connection, kind, value
 
 
 _FRAME, _RECEIVED, _CONNECTION, _KIND, GAP_KIND = _contract_fields()
-
-# KEYS: stream, continuity hash, active drains. ARGV: now in Unix seconds, the number of
-# continuity fields, those as name and value, then four arguments an entry.
-_SCRIPT = f"""
-local first = 3 + 2 * ARGV[2]
-for i = 3, first - 2, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-for i = first, #ARGV, 4 do
-  if ARGV[i + 3] == '' then
-    redis.call('XADD', KEYS[1], '*', '{_FRAME}', ARGV[i], '{_RECEIVED}', ARGV[i + 1],
-      '{_CONNECTION}', ARGV[i + 2])
-  else
-    redis.call('XADD', KEYS[1], '*', '{_FRAME}', ARGV[i], '{_RECEIVED}', ARGV[i + 1],
-      '{_CONNECTION}', ARGV[i + 2], '{_KIND}', ARGV[i + 3])
-  end
-end
-return {{redis.call('XLEN', KEYS[1]), redis.call('ZCOUNT', KEYS[3], ARGV[1], '+inf')}}
-""".encode()
-_SHA = sha1(_SCRIPT, usedforsecurity=False).hexdigest().encode()
 
 
 class Appended(NamedTuple):
@@ -84,100 +68,130 @@ def gap_entry(gap: FeedGap) -> Entry:
     return gap.model_dump_json().encode(), gap.to_ns, gap.connection.encode(), GAP_KIND
 
 
-def pack(venue: str, entries: Sequence[Entry], now_s: float) -> list[bytes]:
-    """The script call that appends ``entries``, in Redis' protocol (RESP)."""
-    # The last frame of each connection wins; gap records say nothing about what was received.
-    last = {entry[2]: entry[1] for entry in entries if not entry[3]}
-    head = [b"EVALSHA", _SHA, b"3"]
-    keys = (stream_key(venue), CONTINUITY_KEY, active_drains_key(venue))
-    head += [key.encode() for key in keys]
-    head += [b"%.3f" % now_s, b"%d" % len(last)]
-    for connection, received_ns in last.items():
-        head += (connection, b"%d" % received_ns)
-    parts = [b"*%d\r\n" % (len(head) + 4 * len(entries))]
-    parts += [b"$%d\r\n%b\r\n" % (len(part), part) for part in head]
-    # From here on it is the hot path: one formatting a frame.
-    tails: dict[tuple[bytes, bytes], bytes] = {}
+def pack(venue: str, entries: Sequence[Entry], now_s: float) -> tuple[bytes, int]:
+    """The pipeline that appends ``entries``, in Redis' protocol (RESP), and its commands' number.
+
+    Args:
+        now_s: Unix seconds, by which a drain task counts as at work.
+    """
+    stream = stream_key(venue).encode()
+    start = b"$4\r\nXADD\r\n%b$1\r\n*\r\n%b" % (_bulk(stream), _bulk(_FRAME))
+    frame_start, gap_start = b"*9\r\n" + start, b"*11\r\n" + start
+    middle = b"\r\n%b$19\r\n" % _bulk(_RECEIVED)
+    parts = []
+    # From here on it is the hot path: one formatting a frame. Nanoseconds since the epoch have
+    # 19 digits (until 2286), so their length needs no counting.
+    ends: dict[tuple[bytes, bytes], bytes] = {}
     for data, received_ns, connection, kind in entries:
-        tail = tails.get((connection, kind))
-        if tail is None:
-            tail = b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(connection), connection, len(kind), kind)
-            tails[connection, kind] = tail
-        time_text = b"%d" % received_ns
-        parts.append(
-            b"$%d\r\n%b\r\n$%d\r\n%b\r\n%b" % (len(data), data, len(time_text), time_text, tail)
-        )
-    return [b"".join(parts)]
+        end = ends.get((connection, kind))
+        if end is None:
+            end = b"\r\n" + _bulk(_CONNECTION) + _bulk(connection)
+            end += _bulk(_KIND) + _bulk(kind) if kind else b""
+            ends[connection, kind] = end
+        start = gap_start if kind else frame_start
+        parts.append(b"%b$%d\r\n%b%b%019d%b" % (start, len(data), data, middle, received_ns, end))
+    # After the frames, so that it never says more than the stream holds. A connection's last
+    # frame wins; gap records say nothing about what was received.
+    for name, received_ns in {e[2]: e[1] for e in entries if not e[3]}.items():
+        parts.append(_command(b"HSET", CONTINUITY_KEY.encode(), name, b"%d" % received_ns))
+    drains = active_drains_key(venue).encode()
+    parts.append(_command(b"XLEN", stream))
+    parts.append(_command(b"ZCOUNT", drains, b"%.3f" % now_s, b"+inf"))
+    return b"".join(parts), len(parts)
+
+
+class _BulkParser(DefaultParser):  # type: ignore[misc,valid-type]
+    """The client library's parser, but several replies a call: ``expected`` of them."""
+
+    expected = 1
+
+    async def read_response(
+        self, disable_decoding: bool = False, push_request: bool = False
+    ) -> Any:
+        """One reply as it is, or a list of the ``expected`` replies, errors among them."""
+        if self.expected == 1:
+            return await super().read_response(disable_decoding, push_request)
+        next_reply = self._reader.gets
+        replies: list[Any] = []
+        while len(replies) < self.expected:
+            reply = next_reply(False)
+            if reply is NOT_ENOUGH_DATA:
+                await self.read_from_socket()
+            else:
+                replies.append(reply)
+        return replies
 
 
 class AppendLink:
     """One connection to Redis. Any failure makes it useless: close it and open another."""
 
-    def __init__(self, connection: AbstractConnection, run_id: str) -> None:
+    def __init__(self, connection: AbstractConnection, parser: _BulkParser, run_id: str) -> None:
         self._connection = connection
+        self._parser = parser
         self.run_id = run_id
         """Which life of Redis this link is to: another one may have lost acknowledged writes."""
 
     @classmethod
     async def open(cls, redis_url: str) -> Self:
-        """Connect and load the script.
+        """Connect.
 
         Raises:
             StreamUnavailable: Redis cannot be reached.
         """
+        parsers: list[_BulkParser] = []
+
+        def parser(socket_read_size: int) -> _BulkParser:
+            parsers.append(_BulkParser(socket_read_size))
+            return parsers[-1]
+
         pool: redis.ConnectionPool = redis.ConnectionPool.from_url(
             redis_url,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
             socket_timeout=ANSWER_TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
             client_name="hadron-streamer",
+            parser_class=parser,
         )
         connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
-            await connection.send_command("SCRIPT", "LOAD", _SCRIPT)
-            await connection.read_response()
             await connection.send_command("INFO", "server")
             info = await connection.read_response(disable_decoding=True)
         except (RedisError, OSError) as error:
             await connection.disconnect(nowait=True)
             raise StreamUnavailable(f"Redis cannot be reached: {error}") from error
-        return cls(connection, _run_id(info))
+        return cls(connection, parsers[-1], _run_id(info))
 
     async def append(self, venue: str, entries: Sequence[Entry]) -> Appended:
-        """Append a batch, all of it or none.
+        """Append a batch.
 
         Raises:
-            StreamUnavailable: No acknowledgement, so whether Redis has it is not known, or Redis
-                refused it (out of memory, read-only).
+            StreamUnavailable: Not all of it is acknowledged: the connection broke, or Redis
+                refused (out of memory, read-only). Some of it may be in the stream.
         """
-        packed = pack(venue, entries, time.time())
+        packed, self._parser.expected = pack(venue, entries, time.time())
         try:
-            answer = await self._send(packed)
-        except NoScriptError:
-            answer = await self._reload_and_send(packed)
+            await self._connection.send_packed_command(packed, check_health=False)
+            replies = await self._connection.read_response(disable_decoding=True)
         except (RedisError, OSError) as error:
             raise StreamUnavailable(f"Redis took no batch: {error}") from error
-        backlog, active = answer
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise StreamUnavailable(f"Redis took no batch: {reply}") from reply
+        backlog, active = replies[-2:]
         return Appended(backlog, active)
 
     async def close(self) -> None:
         """Drop the connection."""
         await self._connection.disconnect(nowait=True)
 
-    async def _send(self, packed: list[bytes]) -> tuple[int, int]:
-        await self._connection.send_packed_command(packed, check_health=False)
-        answer: tuple[int, int] = await self._connection.read_response()
-        return answer
 
-    async def _reload_and_send(self, packed: list[bytes]) -> tuple[int, int]:
-        """Somebody flushed the scripts."""
-        try:
-            await self._connection.send_command("SCRIPT", "LOAD", _SCRIPT)
-            await self._connection.read_response()
-            return await self._send(packed)
-        except (RedisError, OSError) as error:
-            raise StreamUnavailable(f"Redis took no batch: {error}") from error
+def _bulk(value: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+def _command(*arguments: bytes) -> bytes:
+    return b"*%d\r\n%b" % (len(arguments), b"".join(map(_bulk, arguments)))
 
 
 def _run_id(info: bytes) -> str:

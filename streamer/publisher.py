@@ -29,8 +29,10 @@ log = structlog.get_logger()
 
 BATCH_BYTES = 4 * 1024**2
 """Most bytes in one write to Redis: it serves nobody else meanwhile."""
-QUEUE_ENTRIES = 100_000
-"""Entries in memory beyond which a Redis that is merely slow is relieved by the spool."""
+QUEUE_ENTRIES = 20_000
+"""Entries in memory at which the sockets are not read for a moment: TCP holds the rest."""
+SLOW_BATCH_S = 0.5
+"""A Redis that takes so long for a batch, with the queue full, is relieved by the spool."""
 KEEP_ACKNOWLEDGED_S = 5.0
 """With ``appendfsync everysec`` a killed Redis loses up to two seconds of acknowledged writes."""
 RETRY_S = 0.25
@@ -73,7 +75,10 @@ class Publisher:
         self._log = log.bind(venue=venue)
         self._queue: list[Entry] = []
         self._wake = asyncio.Event()
+        self._sleeping = False
         self._in_flight = 0
+        self._batch_took_s = 0.0
+        self._waiting_for_room: list[Callable[[], None]] = []
         self._link: AppendLink | None = None
         self._run_id: str | None = None
         self._acknowledged: deque[tuple[float, Sequence[Entry]]] = deque()
@@ -100,6 +105,15 @@ class Publisher:
         return not self._queue and not self._in_flight and self._spool.empty
 
     @property
+    def full(self) -> bool:
+        """Whether enough waits in memory: read no more until there is room."""
+        return len(self._queue) >= QUEUE_ENTRIES
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        """Call ``resume`` when the queue has room again."""
+        self._waiting_for_room.append(resume)
+
+    @property
     def spool_bytes(self) -> int:
         """Bytes waiting on disk."""
         return self._spool.bytes
@@ -107,7 +121,8 @@ class Publisher:
     def put(self, entry: Entry) -> None:
         """Take one entry to publish. Never blocks."""
         self._queue.append(entry)
-        self._wake.set()
+        if self._sleeping:
+            self._wake.set()
 
     def put_gap(self, gap: FeedGap) -> None:
         """Take a gap record to publish, in order with the frames."""
@@ -159,15 +174,25 @@ class Publisher:
     async def _step(self) -> None:
         """One turn: a batch from the spool or from memory, or a wait for either."""
         if not self._spooling and not self._queue and self._link is not None:
-            self._wake.clear()
-            await self._wake.wait()
+            await self._sleep(None)
         if self._link is None and time.monotonic() >= self._next_attempt:
             await self._connect()
         usable = self._link is not None and not self._memory_full
-        if self._spooling or not usable or len(self._queue) > QUEUE_ENTRIES:
+        too_slow = self.full and self._batch_took_s > SLOW_BATCH_S
+        if self._spooling or not usable or too_slow:
             await self._spool_turn(usable)
         elif self._queue:
             await self._direct_turn()
+
+    async def _sleep(self, at_most_s: float | None) -> None:
+        """Wait for something to do."""
+        self._wake.clear()
+        self._sleeping = True
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), at_most_s)
+        finally:
+            self._sleeping = False
 
     async def _direct_turn(self) -> None:
         batch = self._take_batch()
@@ -183,9 +208,7 @@ class Publisher:
         if self._queue:
             self._to_spool(self._take_queue())
         if not usable:
-            self._wake.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), RETRY_S)
+            await self._sleep(RETRY_S)
             # Frames that come one by one are collected for a moment: one write, not many.
             await asyncio.sleep(0.02)
             return
@@ -206,6 +229,7 @@ class Publisher:
         if link is None:
             return False
         self._in_flight = len(batch)
+        began = time.monotonic()
         try:
             appended = await link.append(self.venue, batch)
         except StreamUnavailable as error:
@@ -216,6 +240,7 @@ class Publisher:
         finally:
             self._in_flight = 0
         now = time.monotonic()
+        self._batch_took_s = now - began
         self._acknowledged.append((now, batch))
         while self._acknowledged[0][0] < now - KEEP_ACKNOWLEDGED_S:
             self._acknowledged.popleft()
@@ -283,6 +308,7 @@ class Publisher:
 
     def _take_queue(self) -> list[Entry]:
         taken, self._queue = self._queue, []
+        self._tell_room()
         return taken
 
     def _take_batch(self) -> list[Entry]:
@@ -292,7 +318,15 @@ class Publisher:
         while size > BATCH_BYTES and len(batch) > 1:
             size -= len(batch.pop()[0])
         del self._queue[: len(batch)]
+        self._tell_room()
         return batch
+
+    def _tell_room(self) -> None:
+        # Before the batch is on its way, so that reading goes on while Redis works.
+        if self._waiting_for_room and not self.full:
+            resumes, self._waiting_for_room = self._waiting_for_room, []
+            for resume in resumes:
+                resume()
 
     def _queue_is_safe(self) -> bool:
         """When stopping: whether what is left is on disk and Redis does not take it."""

@@ -213,7 +213,7 @@ class Session:
         try:
             socket = await connect(
                 self.endpoint.address,
-                create_connection=partial(FrameSocket, take=self._take),  # type: ignore[arg-type]
+                create_connection=partial(FrameSocket, take=self._take, sink=self._publisher),  # type: ignore[arg-type]
                 additional_headers=self.endpoint.headers(),
                 compression=None,
                 max_size=MAX_FRAME_BYTES,
