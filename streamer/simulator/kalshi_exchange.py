@@ -28,7 +28,16 @@ _DELTA = TickType.BOOK_DELTA.value
 class Subscription:
     """One ``sid``: a channel for all markets or some, and its sequence counter."""
 
-    __slots__ = ("channel", "markets", "numbered", "outbox", "seq", "sid", "skip_next")
+    __slots__ = (
+        "channel",
+        "markets",
+        "numbered",
+        "outbox",
+        "seq",
+        "seq_in_ledger",
+        "sid",
+        "skip_next",
+    )
 
     def __init__(self, sid: int, channel: str, outbox: Outbox, markets: set[str] | None) -> None:
         self.sid = sid
@@ -37,6 +46,8 @@ class Subscription:
         self.markets = markets
         """None for all of them."""
         self.numbered = channel != TICKER
+        self.seq_in_ledger = self.numbered and channel != TRADE
+        """A trade is itself by its id, over whatever connection and number it comes."""
         self.seq = 0
         self.skip_next = 0
         """Messages that a fault keeps back although they take a sequence number."""
@@ -57,7 +68,7 @@ class Subscription:
             outbox.data(payload, kind, f"{outbox.head}{before}{NULL}{after}")
             return 1
         self.seq = seq = self.seq + 1
-        tail = f"{outbox.head}{before}{seq}{after}"
+        tail = f"{outbox.head}{before}{seq if self.seq_in_ledger else NULL}{after}"
         if self.skip_next:
             self.skip_next -= 1
             outbox.skip(tail)
@@ -253,6 +264,10 @@ class KalshiExchange:
     def _draw(self, channel: Channel) -> Market:
         pool = self.open_markets if channel.everything else channel.pool
         market = pool.draw(self.rng)
+        if market.last_ms >= self.now_ms():
+            # It has had its message of this millisecond: a rate so high is for others, too, or
+            # the times it states would run ahead of the clock.
+            market = pool.draw_evenly(self.rng)
         if not market.has_book:
             open_book(market, self.rng)
         return market

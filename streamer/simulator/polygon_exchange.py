@@ -124,9 +124,16 @@ class PolygonExchange:
         chance = rng.random()
         for limit, source, instruments in self._choices:
             if chance < limit:
-                skewed = rng.random()
-                return self._happen(source, instruments[int(skewed * skewed * len(instruments))])
+                return self._happen(source, self._draw(instruments))
         return 0
+
+    def _draw(self, instruments: list[Instrument]) -> Instrument:
+        """One of them, those named first more often, unless it is ahead of the clock already."""
+        chance = self.rng.random()
+        instrument = instruments[int(chance * chance * len(instruments))]
+        if instrument.last_ms >= self.now_ms():
+            instrument = instruments[int(self.rng.random() * len(instruments))]
+        return instrument
 
     def _happen(self, source: Source, instrument: Instrument) -> int:
         instrument.latent.step(self.rng)

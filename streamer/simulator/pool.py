@@ -51,3 +51,11 @@ class Pool(Generic[T]):
         """
         chance = rng.random()
         return self._members[int(chance * chance * len(self._members))]
+
+    def draw_evenly(self, rng: Random) -> T:
+        """A member, each as often as the others.
+
+        Raises:
+            IndexError: The pool is empty.
+        """
+        return self._members[int(rng.random() * len(self._members))]
