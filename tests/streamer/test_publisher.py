@@ -1,0 +1,338 @@
+"""Publishing to a real Redis that goes away, loses writes, fills up and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from streamer_harness import Recorded
+
+from hadron_tasks.local.redis_server import RedisServer
+from hadron_tasks.raw_stream import GapCause, RawFrame
+from streamer.append_link import CONTINUITY_KEY, Appended
+from streamer.continuity import gap_record
+from streamer.publisher import Publisher, PublisherOptions
+from streamer.spool import encode
+
+
+class Source:
+    """Puts numbered frames into a publisher, as connections do."""
+
+    def __init__(self, publisher: Publisher, connection: str = "kalshi-1") -> None:
+        self._publisher = publisher
+        self._connection = connection.encode()
+        self.sent: list[bytes] = []
+
+    def put(self, count: int, size: int = 200) -> None:
+        for _ in range(count):
+            frame = f"{len(self.sent):08d}".encode().ljust(size, b".")
+            self.sent.append(frame)
+            self._publisher.put((frame, time.time_ns(), self._connection, b""))
+
+
+class Case:
+    """One publisher, running."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.publisher = publisher
+        self.source = Source(publisher)
+        self.task = asyncio.create_task(publisher.run())
+
+    async def settled(self, within_s: float = 10.0) -> None:
+        deadline = time.monotonic() + within_s
+        while not self.publisher.idle:
+            assert time.monotonic() < deadline, "the publisher did not become idle"
+            assert not self.task.done() or self.task.result() is None
+            await asyncio.sleep(0.01)
+
+    async def until(self, what: Callable[[], bool], within_s: float = 10.0) -> None:
+        deadline = time.monotonic() + within_s
+        while not what():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    async def trickle(self, seconds: float) -> None:
+        """About 2,000 frames a second."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.source.put(20)
+            await asyncio.sleep(0.01)
+
+
+Act = Callable[[Case], Awaitable[None]]
+
+
+@pytest.fixture
+def run(redis_server: RedisServer, tmp_path: Path) -> Callable[..., bool]:
+    """Run ``act`` with a publisher; whether everything was in Redis at its end."""
+
+    def start(
+        act: Act,
+        *,
+        spool_max_bytes: int = 10**9,
+        memory_mark: float = 0.85,
+        streamer: str = "host:1",
+        on_appended: Callable[[str, Appended], None] = lambda _venue, _appended: None,
+    ) -> bool:
+        async def scene() -> bool:
+            options = PublisherOptions(
+                redis_url=redis_server.url,
+                spool_root=tmp_path / "spool",
+                streamer=streamer,
+                flush_max_frames=2000,
+                memory_mark=memory_mark,
+                spool_max_bytes=spool_max_bytes,
+            )
+            case = Case(Publisher("kalshi", options, on_appended))
+            await act(case)
+            return await case.publisher.close(case.task, 5.0)
+
+        return asyncio.run(scene())
+
+    return start
+
+
+async def in_thread(work: Callable[[], object]) -> None:
+    await asyncio.to_thread(work)
+
+
+def test_frames_arrive_untouched_and_soon(run: Callable[..., bool], recorded: Recorded) -> None:
+    odd = [b"", b"\x00\xff\r\n$5\r\n*1\r\n", "é€".encode(), b"x" * 5_000_000]
+    latencies: list[float] = []
+
+    async def act(case: Case) -> None:
+        for frame in odd:
+            case.publisher.put((frame, 123, b"kalshi-1", b""))
+        await case.settled()
+        for _ in range(20):
+            began = time.perf_counter()
+            case.source.put(50)
+            before = case.publisher.published
+            await case.until(lambda before=before: case.publisher.published >= before + 50)
+            latencies.append(time.perf_counter() - began)
+
+    assert run(act)
+    entries = recorded.entries()
+    assert [entry.data for entry in entries[:4]] == odd
+    assert entries[0] == RawFrame(b"", 123, "kalshi-1")
+    assert sorted(latencies)[len(latencies) // 2] < 0.05
+
+
+def test_the_backlog_and_the_drains_at_work_are_told(
+    run: Callable[..., bool], recorded: Recorded
+) -> None:
+    told: list[Appended] = []
+    now = time.time()
+    recorded.client.zadd("hadron:drains:kalshi", {"dead": now - 5, "one": now + 60, "two": now + 9})
+
+    async def act(case: Case) -> None:
+        case.source.put(7)
+        await case.settled()
+
+    assert run(act, on_appended=lambda _venue, appended: told.append(appended))
+    assert told[-1] == Appended(backlog=7, active_drains=2)
+
+
+def test_redis_away_for_seconds_loses_nothing_and_keeps_the_order(
+    run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
+) -> None:
+    sent: list[bytes] = []
+
+    async def act(case: Case) -> None:
+        await case.trickle(0.5)
+        await in_thread(redis_server.stop)
+        await case.trickle(2.0)
+        assert case.publisher.spool_bytes > 0
+        await in_thread(redis_server.start)
+        await case.trickle(1.0)
+        await case.settled()
+        sent.extend(case.source.sent)
+
+    assert run(act)
+    assert recorded.holds(sent)
+    assert recorded.data_in_order(sent)
+    assert int(recorded.client.hget(CONTINUITY_KEY, "kalshi-1") or 0) > 0
+
+
+def test_redis_killed_again_and_again_loses_nothing(
+    run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
+) -> None:
+    sent: list[bytes] = []
+
+    async def act(case: Case) -> None:
+        for _ in range(3):
+            await case.trickle(0.4)
+            await in_thread(redis_server.kill)
+            await case.trickle(0.2)
+            await in_thread(redis_server.start)
+        await case.trickle(0.3)
+        await case.settled()
+        sent.extend(case.source.sent)
+
+    assert run(act)
+    assert recorded.holds(sent)
+    assert recorded.data_in_order(sent)
+
+
+def test_acknowledged_writes_that_a_crash_lost_are_appended_again(
+    run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
+) -> None:
+    """A machine's crash loses the end of the append-only file: cut it, as the crash would."""
+    sent: list[bytes] = []
+    lost: list[bytes] = []
+
+    async def act(case: Case) -> None:
+        case.source.put(500)
+        await case.settled()
+        redis_server.kill()
+        (file,) = [p for p in redis_server.directory.rglob("appendonly*.aof*") if p.stat().st_size]
+        with file.open("r+b") as aof:
+            aof.truncate(file.stat().st_size // 2)
+        redis_server.start()
+        lost.extend(set(case.source.sent) - set(recorded.frames()))
+        await case.until(lambda: recorded.holds(case.source.sent))
+        sent.extend(case.source.sent)
+
+    assert run(act)
+    assert len(lost) > 100
+    assert recorded.holds(sent)
+
+
+def test_above_the_memory_mark_frames_wait_on_disk(
+    run: Callable[..., bool], recorded: Recorded
+) -> None:
+    sent: list[bytes] = []
+
+    async def act(case: Case) -> None:
+        case.source.put(10)
+        await case.settled()
+        used = recorded.client.info("memory")["used_memory"]
+        recorded.client.config_set("maxmemory", int(used * 1.1))
+        await asyncio.sleep(1.5)
+        case.source.put(500)
+        await case.until(lambda: case.publisher.spool_bytes > 0)
+        assert recorded.client.xlen("hadron:raw:kalshi") == 10
+        recorded.client.config_set("maxmemory", 0)
+        case.source.put(10)
+        await case.settled()
+        sent.extend(case.source.sent)
+
+    assert run(act)
+    assert recorded.frames() == sent
+
+
+def test_a_redis_out_of_memory_is_waited_for(run: Callable[..., bool], recorded: Recorded) -> None:
+    sent: list[bytes] = []
+
+    async def act(case: Case) -> None:
+        case.source.put(10)
+        await case.settled()
+        recorded.client.config_set("maxmemory", recorded.client.info("memory")["used_memory"] + 1)
+        case.source.put(3000)
+        await case.until(lambda: case.publisher.spool_bytes > 0)
+        recorded.client.config_set("maxmemory", 0)
+        await case.settled()
+        sent.extend(case.source.sent)
+
+    assert run(act, memory_mark=1.0)
+    assert recorded.holds(sent)
+    assert recorded.data_in_order(sent)
+
+
+def test_a_full_spool_says_how_many_are_lost(
+    run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
+) -> None:
+    sent: list[bytes] = []
+
+    async def act(case: Case) -> None:
+        case.source.put(10)
+        await case.settled()
+        redis_server.stop()
+        for _ in range(60):
+            case.source.put(10)
+            await asyncio.sleep(0.03)
+        redis_server.start()
+        await case.settled()
+        case.source.put(10)
+        await case.settled()
+        sent.extend(case.source.sent)
+
+    assert run(act, spool_max_bytes=20_000)
+    stored = recorded.frames()
+    missing = set(sent) - set(stored)
+    assert 0 < len(missing) < len(sent)
+    gaps = recorded.gaps()
+    assert {gap.cause for gap in gaps} == {GapCause.SPOOL_LOSS}
+    assert sum(gap.missing or 0 for gap in gaps) == len(missing)
+    assert recorded.data_in_order([frame for frame in sent if frame in set(stored)])
+
+
+def test_stopping_without_redis_leaves_all_on_disk_for_the_next(
+    run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
+) -> None:
+    first: list[bytes] = []
+    second: list[bytes] = []
+
+    async def before(case: Case) -> None:
+        case.source.put(20)
+        await case.settled()
+        redis_server.stop()
+        case.source.put(300)
+        first.extend(case.source.sent)
+
+    async def after(case: Case) -> None:
+        case.source.sent.extend(first)
+        case.source.put(20)
+        await case.settled()
+        second.extend(case.source.sent)
+
+    assert not run(before)
+    redis_server.start()
+    assert run(after, streamer="host:2")
+    assert recorded.holds(second)
+    assert recorded.data_in_order(second)
+
+
+def test_a_torn_spool_of_a_dead_streamer_gives_what_is_whole(
+    run: Callable[..., bool], recorded: Recorded, tmp_path: Path
+) -> None:
+    orphan = tmp_path / "spool" / "dead"
+    orphan.mkdir(parents=True)
+    (orphan / "lock").touch()
+    records = [encode((f"old {n}".encode(), 5, b"kalshi-2", b"")) for n in range(3)]
+    (orphan / "00000001.seg").write_bytes(b"".join(records)[:-2])
+
+    async def act(case: Case) -> None:
+        case.source.put(1)
+        await case.settled()
+
+    assert run(act)
+    assert recorded.frames()[:2] == [b"old 0", b"old 1"]
+    assert len(recorded.frames()) == 3
+
+
+def test_gap_records_keep_their_place_among_the_frames(
+    run: Callable[..., bool], recorded: Recorded
+) -> None:
+    gap = gap_record(
+        venue="kalshi", connection="kalshi-1", cause=GapCause.DISCONNECT, from_ns=1, to_ns=2
+    )
+
+    async def act(case: Case) -> None:
+        case.source.put(2)
+        case.publisher.put_gap(gap)
+        case.source.put(2)
+        await case.settled()
+
+    assert run(act)
+    assert recorded.gaps() == [gap]
+    assert [type(entry).__name__ for entry in recorded.entries()] == [
+        "RawFrame",
+        "RawFrame",
+        "GapEntry",
+        "RawFrame",
+        "RawFrame",
+    ]
