@@ -69,7 +69,7 @@ class HadronTick(NamedTuple):
     ask_size: Decimal | None = None
     sequence: int | None = None
     metadata: dict[str, Any] | None = None
-    """What else the message said, JSON-ready: strings for decimals, never floats."""
+    """What else the message said; decimals are written to JSON as text, floats never occur."""
     trade_key: int | None = None
     """For a trade with an id: the identity that does not depend on its time (see DESIGN: the
     same trade comes with other time precision over REST). Scoped to the instrument; equals

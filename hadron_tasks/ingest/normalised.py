@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from hadron_tasks.tick import HadronTick
@@ -43,6 +45,21 @@ class Normalised:
     def count_unknown(self, message_type: str) -> None:
         """Count one message of a type we do not know."""
         self.unknown[message_type] = self.unknown.get(message_type, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """What an instrument's or event's messages say of it: columns that were mentioned."""
+
+    columns: Mapping[str, Any]
+    status: str | None = None
+    status_at: datetime | None = None
+    external_ref: Mapping[str, Any] = field(default_factory=dict)
+    """What has no column of its own; merged into ``external_ref``."""
+
+
+Fold = Callable[[list[LifecycleEvent]], StateChange]
+"""The fold of one venue; pure, and given in the order received."""
 
 
 class Normaliser(Protocol):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hadron_tasks.ingest.normalised import Normaliser
+from hadron_tasks.ingest.normalised import Fold, Normaliser
 from hadron_tasks.store.instruments import Describe
-from hadron_tasks.store.lifecycle import Fold
 
 
 @dataclass(frozen=True, slots=True)

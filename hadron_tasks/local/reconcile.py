@@ -29,12 +29,12 @@ _IDENTITY = "venue, kind, ticker, event_us, sequence, price, size, bid, ask, tra
 
 # Both sides reduced to what identifies a message (see LedgerLine); a bid of 0 and an ask of 0 or
 # 1 at Kalshi are absence, however they are written. A message sent over two connections is one
-# message: its count is that of the connection that sent it most often. A snapshot states no time,
-# so each connection's is another: its count is the sum.
+# message: its count is that of the connection that sent it most often. A snapshot and a
+# lifecycle message state no time, so each connection's is another: their count is the sum.
 _COMPARE = f"""
     WITH sent AS (
         SELECT {_IDENTITY}, min(sent_ns) AS sent_ns,
-            CASE WHEN kind = 'book_snapshot' THEN sum(n) ELSE max(n) END AS sent
+            CASE WHEN kind IN ('book_snapshot', 'lifecycle') THEN sum(n) ELSE max(n) END AS sent
         FROM (
             SELECT venue, kind, ticker, event_us,
                    CASE WHEN kind IN ('book_snapshot', 'book_delta', 'lifecycle')

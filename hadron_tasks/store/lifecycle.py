@@ -7,9 +7,7 @@ do no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psycopg2 import sql
@@ -17,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import Json, execute_values
 from pydantic_core import to_json
 
-from hadron_tasks.ingest.normalised import LifecycleEvent
+from hadron_tasks.ingest.normalised import Fold, LifecycleEvent, StateChange
 from hadron_tasks.times import from_ns, to_ns
 
 _INSERT = """
@@ -36,21 +34,6 @@ _EVENT_HISTORY = """
     FROM lifecycle_events WHERE venue = %s AND event_ticker = ANY(%s) AND ticker IS NULL
     ORDER BY received_at, sequence NULLS FIRST, event_key
 """
-
-
-@dataclass(frozen=True, slots=True)
-class StateChange:
-    """What an instrument's or event's messages say of it: columns that were mentioned."""
-
-    columns: Mapping[str, Any]
-    status: str | None = None
-    status_at: datetime | None = None
-    external_ref: Mapping[str, Any] = field(default_factory=dict)
-    """What has no column of its own; merged into ``external_ref``."""
-
-
-Fold = Callable[[list[LifecycleEvent]], StateChange]
-"""The fold of one venue; pure, and given in the order received."""
 
 
 def write_lifecycle(cursor: Cursor, events: list[LifecycleEvent]) -> int:

@@ -1,0 +1,160 @@
+"""Reading values out of decoded frames: exact numbers, checked text, times by magnitude.
+
+Frames are decoded by jiter, which keeps the text of every JSON number (pydantic's own JSON mode
+goes through binary floats and loses digits). Each function takes the value and its place in the
+frame, and raises MalformedFrame with that place.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import jiter
+
+from hadron_tasks.errors import MalformedFrame
+
+MAX_TEXT = 255
+MAX_DIGITS = 40
+"""Digits of a number before and after its point; no price or size comes near."""
+
+# Market data is younger than the exchanges, and a time centuries ahead is a unit misread.
+EARLIEST_US = 1_262_304_000_000_000  # 2010-01-01
+LATEST_US = 4_102_444_800_000_000  # 2100-01-01
+
+_INT64 = 2**63
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+_NUL = b"\\u0000"
+_MAX_SHOWN = 60
+
+# Unix times by magnitude: seconds until the year 5138, then milliseconds, and so on.
+_SECONDS_BELOW = 10**11
+_MILLISECONDS_BELOW = 10**14
+_MICROSECONDS_BELOW = 10**17
+
+
+def decode(data: bytes) -> Any:
+    """A frame's JSON, with non-integers as Decimal.
+
+    Raises:
+        MalformedFrame: It is no JSON, no UTF-8, nested too deeply, or holds a NUL character,
+            which PostgreSQL cannot store.
+    """
+    if _NUL in data:
+        raise MalformedFrame("holds a NUL character")
+    try:
+        return jiter.from_json(data, float_mode="decimal", allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedFrame(f"no JSON: {error}") from None
+
+
+def shown(value: object) -> str:
+    """A value for an error message, shortened."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def text(value: Any, place: str) -> str:
+    """A non-empty text of at most 255 characters."""
+    if type(value) is not str or not value or len(value) > MAX_TEXT:
+        raise MalformedFrame(f"should be a short text, is {shown(value)}", place=place)
+    return value
+
+
+def optional_text(value: Any, place: str) -> str | None:
+    """A text, or None where there is none or an empty one."""
+    return None if value is None or value == "" else text(value, place)
+
+
+def number(value: Any, place: str) -> Decimal:
+    """A number, however it is written: as text or as a JSON number; every digit is kept."""
+    kind = type(value)
+    if kind is str:
+        found = _parse(value)
+    elif kind is int:
+        found = Decimal(value) if -(10**MAX_DIGITS) < value < 10**MAX_DIGITS else None
+    elif kind is Decimal:
+        found = value if _is_sane(value) else None
+    else:
+        found = None
+    if found is None:
+        raise MalformedFrame(f"should be a number, is {shown(value)}", place=place)
+    return found
+
+
+def optional_number(value: Any, place: str) -> Decimal | None:
+    """A number, or None where there is none (null or an empty text)."""
+    return None if value is None or value == "" else number(value, place)
+
+
+def quantity(value: Any, place: str) -> Decimal | None:
+    """A number that is not negative, or None where there is none."""
+    found = optional_number(value, place)
+    if found is not None and found < 0:
+        raise MalformedFrame(f"should not be negative, is {shown(value)}", place=place)
+    return found
+
+
+def optional_integer(value: Any, place: str) -> int | None:
+    """A whole number that fits 64 bits, or None."""
+    if value is None:
+        return None
+    if type(value) is not int or not -_INT64 <= value < _INT64:
+        raise MalformedFrame(f"should be a whole number, is {shown(value)}", place=place)
+    return value
+
+
+def time_us(value: Any, place: str) -> int:
+    """A time in microseconds since the Unix epoch, from whatever form it is sent in.
+
+    A number is seconds, milliseconds, microseconds or nanoseconds by its magnitude; a text is ISO
+    8601, with up to nine digits of a second (Kalshi since April 2026), or a number.
+    """
+    found: int | None = None
+    if type(value) is int:
+        found = _unix_us(value)
+    elif type(value) is str and value:
+        found = _iso_us(value) if not value.isdecimal() else _unix_us(int(value[:20]))
+    elif type(value) is Decimal and _is_sane(value):
+        found = int(value * 1_000_000) if value < _SECONDS_BELOW else _unix_us(int(value))
+    if found is None or not EARLIEST_US <= found < LATEST_US:
+        raise MalformedFrame(f"should be a time since 2010, is {shown(value)}", place=place)
+    return found
+
+
+# Prices and sizes repeat from message to message; a hit costs a third of parsing.
+@lru_cache(maxsize=65_536)
+def _parse(words: str) -> Decimal | None:
+    return Decimal(words) if _NUMBER.fullmatch(words) else None
+
+
+def _is_sane(value: Decimal) -> bool:
+    _, digits, exponent = value.as_tuple()
+    return isinstance(exponent, int) and len(digits) <= MAX_DIGITS and abs(exponent) <= MAX_DIGITS
+
+
+def _unix_us(value: int) -> int:
+    if value < _SECONDS_BELOW:
+        return value * 1_000_000
+    if value < _MILLISECONDS_BELOW:
+        return value * 1_000
+    if value < _MICROSECONDS_BELOW:
+        return value
+    return value // 1_000
+
+
+def _iso_us(value: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    except OverflowError:
+        return None
+    return elapsed.days * 86_400_000_000 + elapsed.seconds * 1_000_000 + elapsed.microseconds
