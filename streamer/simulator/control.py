@@ -130,21 +130,28 @@ class _Handler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
-        message = error.log_message if isinstance(error, HTTPError) else None
+        message = None
+        if isinstance(error, HTTPError) and error.log_message:
+            message = error.log_message % error.args
         self.answer({"error": message or HTTPStatus(status_code).phrase})
 
     def number(self, name: str, default: int) -> int:
         """A query argument that is a number from zero up."""
         text = self.get_query_argument(name, str(default))
         if not (text.isascii() and text.isdecimal()):
-            raise HTTPError(400, "%s must be a number, zero or more", name)
+            raise _wrong(f"{name} must be a number, zero or more")
         return int(text)
 
 
 def _explained(error: ValidationError) -> HTTPError:
     faults = error.errors(include_url=False, include_input=False)
     lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults]
-    return HTTPError(400, "; ".join(lines).replace("%", "%%"))
+    return _wrong("; ".join(lines))
+
+
+def _wrong(explanation: str) -> HTTPError:
+    # Tornado formats the message with the error's arguments when it logs it.
+    return HTTPError(400, "%s", explanation)
 
 
 class _StatsHandler(_Handler):

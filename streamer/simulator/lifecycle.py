@@ -15,9 +15,10 @@ from typing import Any
 from streamer.simulator.kalshi_exchange import LIFECYCLE_CHANNEL, KalshiExchange
 from streamer.simulator.market import DECI_CENT, ONE_DOLLAR, Event, Market
 
-_CLOSES_AFTER_S = 3
-_DETERMINED_AFTER_S = 5
-_SETTLED_AFTER_S = 7
+_CLOSES_AFTER = 0.6
+_DETERMINED_AFTER = 1.0
+_SETTLED_AFTER = 1.4
+"""After an event's end was decided, in intervals between ends: three, five, seven seconds."""
 _SHARE_OF_RATE = 0.1
 """At most this part of the messages is about lifecycle, so that a trickle is not all of it."""
 _MESSAGES_A_MARKET = 7
@@ -70,9 +71,9 @@ class Lifecycle:
         messages = _MESSAGES_A_MARKET * (len(ending.markets) + len(coming.markets)) / 2
         pause = messages / (rate * _SHARE_OF_RATE) if rate else 0.0
         self._next_end = now + max(self.every_s, pause)
-        self._at(now + _CLOSES_AFTER_S, lambda: self._close(ending))
-        self._at(now + _DETERMINED_AFTER_S, lambda: self._determine(ending))
-        self._at(now + _SETTLED_AFTER_S, lambda: self._settle(ending))
+        self._at(now + _CLOSES_AFTER * self.every_s, lambda: self._close(ending))
+        self._at(now + _DETERMINED_AFTER * self.every_s, lambda: self._determine(ending))
+        self._at(now + _SETTLED_AFTER * self.every_s, lambda: self._settle(ending))
         return self._begin(coming) + self._set_close_date(ending)
 
     def _at(self, when: float, action: Callable[[], int]) -> None:
@@ -88,7 +89,7 @@ class Lifecycle:
         return sent
 
     def _set_close_date(self, event: Event) -> int:
-        closes = self.exchange.now_ms() // 1000 + _CLOSES_AFTER_S
+        closes = round(self.exchange.now_ms() / 1000 + _CLOSES_AFTER * self.every_s)
         for market in event.markets:
             market.close_s = closes
         return sum(

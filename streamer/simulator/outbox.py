@@ -141,11 +141,9 @@ class Outbox:
         frames, tails, kinds = self._frames, self._tails, self._kinds
         data_frames, self._data_frames = self._data_frames, 0
         self._frames, self._tails, self._kinds = [], [], Counter()
-        now = time.time_ns()
-        if self.is_closed:
-            self.records.skipped.add(now, tails)
-            self.records.stats.skipped[self.venue] += len(tails)
+        if self.is_closed:  # never sent, so on no record: the client knows of the disconnect
             return
+        now = time.time_ns()
         self.transport.write(b"".join(frames))
         if tails:
             self.records.ledger.add(now, tails)

@@ -20,7 +20,6 @@ _INDEX = TickType.INDEX_VALUE.value
 _STOCK_EXCHANGES = (4, 8, 10, 11, 12, 15)
 _COIN_EXCHANGES = (1, 2, 6, 23)
 _STOCK_CONDITIONS = ("", '"c":[14,37],', '"c":[37],', '"c":[12,37],')
-_FIRST_TRADE_ID = 52_983_525_000_000
 
 
 class EventText(NamedTuple):
@@ -73,7 +72,7 @@ def stock_trade(instrument: Instrument, ms: int, rng: Random) -> EventText:
     instrument.trade_id += 1
     instrument.sequence += 1 + int(rng.random() * 4)
     instrument.day_volume += size
-    trade_id = str(_FIRST_TRADE_ID + instrument.trade_id)
+    trade_id = str(instrument.trade_id)
     conditions = _STOCK_CONDITIONS[int(rng.random() * len(_STOCK_CONDITIONS))]
     event = (
         f'{{"ev":"T","sym":"{instrument.symbol}","x":{_one_of(_STOCK_EXCHANGES, rng)},'
@@ -116,7 +115,7 @@ def coin_trade(instrument: Instrument, ms: int, rng: Random) -> EventText:
     price = f"{_around(instrument, rng):.{instrument.decimals}f}"
     size = f"{0.0001 + rng.random() ** 4 * 3:.8f}"
     instrument.trade_id += 1
-    trade_id = str(14_272_000 + instrument.trade_id)
+    trade_id = str(instrument.trade_id)
     event = (
         f'{{"ev":"XT","pair":"{instrument.symbol}","p":{price},"t":{ms},"s":{size},"c":[2],'
         f'"i":{trade_id},"x":{_one_of(_COIN_EXCHANGES, rng)},"r":{ms + 11}}}'

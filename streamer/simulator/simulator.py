@@ -61,7 +61,7 @@ class Simulator:
         )
         rng = Random(config.seed)
         form = CentsForm() if config.era == "cents" else DollarForm()
-        underlyings = make_underlyings()
+        underlyings = make_underlyings(config.seed + 2)
         opened = started.replace(minute=0, second=0, microsecond=0) - _OPEN_SINCE
         listing = Listing(
             Random(config.seed + 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import Random
 from typing import Literal
 
 from streamer.simulator.latent import Latent
@@ -87,8 +88,8 @@ _STOCKS = {
 }
 
 
-def make_underlyings() -> dict[str, Instrument]:
-    """A fresh set of instruments at their anchors, by ticker."""
+def make_underlyings(seed: int) -> dict[str, Instrument]:
+    """A fresh set of instruments at their anchors, by ticker; the seed decides the trade ids."""
     made = [_instrument(symbol, "stocks", price, 2, 0.01) for symbol, price in _STOCKS.items()]
     made += [
         _instrument("I:SPX", "indices", 6425.0, 2, 0.0),
@@ -102,4 +103,9 @@ def make_underlyings() -> dict[str, Instrument]:
         _instrument("USD/JPY", "forex", 148.31, 3, 0.004),
         _instrument("GBP/USD", "forex", 1.2718, 5, 0.00005),
     ]
+    ids = Random(seed)
+    for instrument in made:
+        # Far apart, so that neither two instruments nor two runs give out the same id; below
+        # 2**53, which JSON numbers keep exactly.
+        instrument.trade_id = ids.getrandbits(22) * 2**30
     return {instrument.ticker: instrument for instrument in made}

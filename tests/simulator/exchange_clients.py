@@ -32,7 +32,7 @@ def run(
     directory: Path, test: Callable[[Simulator], Coroutine[Any, Any, None]], **changes: Any
 ) -> Simulator:
     """Run ``test`` against a simulator, which is returned stopped."""
-    options: dict[str, Any] = {"keys": 2, "markets": 60, "rate": 2000.0, "seed": 7} | changes
+    options: dict[str, Any] = {"keys": 1, "markets": 60, "rate": 2000.0, "seed": 7} | changes
     for key in ready_keys():
         if key.slot <= options["keys"]:
             place = directory / "keys" / key.private_key_path.name
@@ -119,7 +119,7 @@ class Client:
 async def kalshi(simulator: Simulator, slot: int = 1, **options: Any) -> AsyncIterator[Client]:
     headers = signer(simulator.keys[slot - 1]).headers("GET", PATH)
     async with connect(
-        simulator.kalshi_ws_url, additional_headers=headers, close_timeout=0.5, **options
+        simulator.kalshi_ws_url, additional_headers=headers, close_timeout=0.05, **options
     ) as websocket:
         yield Client(websocket)
 
@@ -127,11 +127,12 @@ async def kalshi(simulator: Simulator, slot: int = 1, **options: Any) -> AsyncIt
 @asynccontextmanager
 async def polygon(simulator: Simulator, asset_class: str, *channels: str) -> AsyncIterator[Client]:
     """An authenticated client, subscribed to ``channels``."""
-    async with connect(f"{simulator.polygon_ws_url}/{asset_class}", close_timeout=0.5) as websocket:
+    async with connect(f"{simulator.polygon_ws_url}/{asset_class}", close_timeout=0.05) as websocket:
         client = Client(websocket)
         assert (await client.receive())[0]["status"] == "connected"
         await send(client, "auth", simulator.config.polygon_api_key)
-        assert (await client.receive())[0]["status"] == "auth_success"
+        answer = await client.receive()
+        assert answer[0]["status"] == "auth_success", answer
         if channels:
             await send(client, "subscribe", ",".join(channels))
             answers = await client.receive()

@@ -56,7 +56,7 @@ def test_only_signed_handshakes_are_admitted(tmp_path: Path) -> None:
         async with connect(sim.kalshi_ws_url, additional_headers=good):
             pass
 
-    run(tmp_path, test)
+    run(tmp_path, test, keys=2)
 
 
 def test_one_connection_a_key(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_one_connection_a_key(tmp_path: Path) -> None:
         assert sim.stats.open_at_most == {"kalshi-1": 1, "kalshi-2": 1}
         assert sim.stats.second_connections == 1
 
-    run(tmp_path, test)
+    run(tmp_path, test, keys=2)
 
 
 def error(code: int) -> Any:

@@ -36,7 +36,7 @@ DAY = date(2026, 11, 22)
 
 
 def listing(seed: int = 1, *, cents_only: bool = False) -> Listing:
-    return Listing(Random(seed), make_underlyings(), seed, cents_only, 1_795_000_000)
+    return Listing(Random(seed), make_underlyings(seed), seed, cents_only, 1_795_000_000)
 
 
 def events(seed: int = 1) -> Iterator[Event]:
