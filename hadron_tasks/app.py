@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.logs import configure_logging
@@ -46,7 +46,7 @@ def make_app(settings: Settings) -> Celery:
         task_soft_time_limit=SOFT_TIME_LIMIT_S,
         task_time_limit=TIME_LIMIT_S,
         task_default_queue=MAINTENANCE_QUEUE,
-        task_queues=[Queue(DRAIN_QUEUE), Queue(MAINTENANCE_QUEUE)],
+        task_queues=[_queue(DRAIN_QUEUE), _queue(MAINTENANCE_QUEUE)],
         task_routes={DRAIN_TASK: {"queue": DRAIN_QUEUE}},
         # Events are what Flower shows.
         worker_send_task_events=True,
@@ -70,6 +70,12 @@ def make_app(settings: Settings) -> Celery:
         beat_schedule=default_schedule(settings),
     )
     return celery
+
+
+def _queue(name: str) -> Queue:
+    # Each with an exchange of its own: by default all would hang on that of the default queue,
+    # and a message for one would go to every one.
+    return Queue(name, Exchange(name), routing_key=name)
 
 
 def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:

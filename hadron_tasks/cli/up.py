@@ -31,7 +31,7 @@ _MAX_SHOWN = 10
 @click.command()
 @click.option("--venues", help="Comma separated; HADRON_VENUES when left out (kalshi,polygon).")
 @click.option("--workers", default=1, show_default=True, help="Celery worker nodes.")
-@click.option("--concurrency", default=2, show_default=True, help="Pool processes a worker.")
+@click.option("--concurrency", default=3, show_default=True, help="Pool processes a worker.")
 @click.option("--streamers", default=1, show_default=True, help="Kalshi streamer processes.")
 @click.option("--rate", default=500.0, show_default=True, help="Simulated messages a second.")
 @click.option("--for", "seconds", type=float, help="Stop after so many seconds.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -62,8 +63,12 @@ class Drain:
         self._consumer = StreamConsumer(client, venue, consumer_name)
         self._batch = batch
 
-    def run(self, budget_s: float, *, idle_s: float = IDLE_S) -> Counts:
-        """Drain until the stream was empty for ``idle_s`` or ``budget_s`` is spent.
+    def run(self, budget_s: float, *, linger: bool = True) -> Counts:
+        """Drain until the stream was empty for ``IDLE_S`` or ``budget_s`` is spent.
+
+        Args:
+            linger: False ends as soon as the stream is caught up with: for a drain that helps
+                another one, whose process other venues may be waiting for.
 
         Raises:
             StoreUnavailable: PostgreSQL is away; what was read is given back to the stream.
@@ -79,10 +84,12 @@ class Drain:
                 if time.monotonic() > deadline:
                     return total
             while (left_s := deadline - time.monotonic()) > 0:
-                deliveries = self._consumer.read(self._batch, int(min(left_s, idle_s) * 1000))
+                deliveries = self._consumer.read(self._batch, int(min(left_s, IDLE_S) * 1000))
                 if not deliveries:
                     break
                 total.add(self._store(connection, deliveries))
+                if not linger and len(deliveries) < self._batch:
+                    break
                 if len(deliveries) < GATHER_BELOW:
                     time.sleep(min(GATHER_S, max(0.0, deadline - time.monotonic())))
         return total
@@ -111,10 +118,30 @@ class Drain:
             pipeline.execute()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a drain stands among those at work on its venue."""
+
+    wanted: int
+    """How many drains the backlog is worth, at least one."""
+    active: int
+    """How many are at work, this one included."""
+
+    @property
+    def is_surplus(self) -> bool:
+        """There are enough without this one: its poke came late."""
+        return self.active > self.wanted
+
+    @property
+    def is_helper(self) -> bool:
+        """Another drain stays on the stream when this one has caught up."""
+        return self.active > 1
+
+
 @contextmanager
 def counted_as_active(
-    client: redis.Redis, venue: str, drain_id: str, budget_s: float
-) -> Iterator[None]:
+    client: redis.Redis, venue: str, drain_id: str, budget_s: float, max_parallel: int
+) -> Iterator[Place]:
     """Count a drain among those at work on a venue while the body runs.
 
     Raises:
@@ -123,26 +150,28 @@ def counted_as_active(
     key = active_drains_key(venue)
     now = time.time()
     try:
-        with client.pipeline(transaction=False) as pipeline:
+        with client.pipeline(transaction=True) as pipeline:
             pipeline.zremrangebyscore(key, "-inf", now)
             pipeline.zadd(key, {drain_id: now + budget_s + ACTIVE_GRACE_S})
-            pipeline.execute()
+            pipeline.zcard(key)
+            pipeline.xlen(stream_key(venue))
+            _, _, active, backlog = pipeline.execute()
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise StreamUnavailable(f"Redis is not available now ({error}).") from error
+    stays_until: float | None = None
     try:
-        yield
+        yield Place(max(1, drains_wanted(backlog, max_parallel)), active)
     except StoreUnavailable:
         # Stay counted for a moment: without it every frame that arrives would start a drain that
         # cannot store it either.
-        with suppress(redis.RedisError):
-            client.zadd(key, {drain_id: time.time() + COOL_DOWN_S})
+        stays_until = time.time() + COOL_DOWN_S
         raise
-    except BaseException:
+    finally:
         with suppress(redis.RedisError):
-            client.zrem(key, drain_id)
-        raise
-    with suppress(redis.RedisError):
-        client.zrem(key, drain_id)
+            if stays_until is None:
+                client.zrem(key, drain_id)
+            else:
+                client.zadd(key, {drain_id: stays_until})
 
 
 def drains_missing(client: redis.Redis, venue: str, max_parallel: int) -> int:

@@ -29,9 +29,12 @@ def drain_raw(self: HadronTask, venue: str) -> Report:
     settings = get_settings()
     budget_s = settings.drain_budget_s
     client = _redis()
-    with counted_as_active(client, venue, self.request.id, budget_s):
-        counts = _drain(venue).run(budget_s)
-    if drains_missing(client, venue, settings.drain_max_parallel):
+    most = settings.drain_max_parallel
+    with counted_as_active(client, venue, self.request.id, budget_s, most) as place:
+        if place.is_surplus:
+            return {"surplus": True}
+        counts = _drain(venue).run(budget_s, linger=not place.is_helper)
+    if drains_missing(client, venue, most):
         _poke(venue)
     return {name: count for name, count in asdict(counts).items() if count}
 
