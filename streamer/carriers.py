@@ -19,14 +19,11 @@ from streamer.append_link import CONTINUITY_KEY
 CARRIERS_KEY = "hadron:feed:carriers"
 """Redis hash: connection -> :class:`CarrierRecord` as JSON."""
 
-OPEN_MARKETS_KEY = "hadron:kalshi:open_markets"
-"""Redis hash: market ticker -> event ticker, of the open markets whose books are wanted."""
-
 UP_FOR_MS = 5_000
 
 
 def up_key(connection: str) -> str:
-    """The Redis key that says that a connection is up; its value is the items confirmed."""
+    """The Redis key that says that a connection is up; its value is :class:`Up` as JSON."""
     return f"hadron:feed:up:{connection}"
 
 
@@ -37,11 +34,20 @@ class CarrierRecord(BaseModel):
     lease: str
     streamer: str
     items: frozenset[str] = frozenset()
-    """Items that nobody has taken over."""
+    """Items confirmed or asked for that nobody has taken over."""
     clean: bool = False
     """Whether its streamer stopped in order, with everything received in Redis."""
     hole_from_ns: int | None = None
     """Where a hole begins that was open when this was written."""
+
+
+class Up(BaseModel):
+    """A connection that is up."""
+
+    items: frozenset[str] = frozenset()
+    """Items confirmed on it."""
+    leaving: bool = False
+    """Whether its key is to go to another streamer as soon as others carry its items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,16 @@ class FleetView:
     records: Mapping[str, CarrierRecord]
     last_ns: Mapping[str, int]
     """Of each connection, the receive time of its last frame in the stream."""
-    up: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The connections that are up, each with the items confirmed on it."""
+    up: Mapping[str, Up] = field(default_factory=dict)
 
-    def carried(self) -> set[str]:
-        """Items that some connection has confirmed."""
-        return set().union(*self.up.values())
+    def staying(self) -> list[str]:
+        """The connections to plan with."""
+        return [name for name, note in self.up.items() if not note.leaving]
+
+    def carries(self, connection: str, item: str) -> bool:
+        """Whether a connection is up and has an item confirmed."""
+        note = self.up.get(connection)
+        return note is not None and item in note.items
 
     def hole_from(self, connection: str) -> int | None:
         """Where a hole of that connection begins; None when it never received anything."""
@@ -103,16 +113,16 @@ async def look(client: redis.Redis, venue: str) -> FleetView:
     names = list(records)
     values = await client.mget([up_key(name) for name in names]) if names else []
     up = {
-        name: frozenset(value.decode().split("\n")) - {""}
+        name: Up.model_validate_json(value)
         for name, value in zip(names, values, strict=True)
         if value is not None
     }
     return FleetView(records, last_ns, up)
 
 
-def note_up(pipeline: redis.client.Pipeline, connection: str, items: Iterable[str]) -> None:
+def note_up(pipeline: redis.client.Pipeline, connection: str, note: Up) -> None:
     """Say that a connection is up, and what is confirmed on it."""
-    pipeline.set(up_key(connection), "\n".join(sorted(items)), px=UP_FOR_MS)
+    pipeline.set(up_key(connection), note.model_dump_json(), px=UP_FOR_MS)
 
 
 def note_record(pipeline: redis.client.Pipeline, connection: str, record: CarrierRecord) -> None:

@@ -191,6 +191,7 @@ class Fleet:
             stale_after_s=settings.stale_after_s,
             endpoints=endpoints,
             planner=planner,
+            movable=venue == "kalshi",
             books=books,
             most_books=settings.kalshi_max_books_per_connection,
         )

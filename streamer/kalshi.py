@@ -8,14 +8,13 @@ every answer carries the command's ``id``). One command is awaited at a time, on
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from hadron_tasks.raw_stream import GapCause
 from hadron_tasks.venues.kalshi.signing import KalshiSigner
@@ -31,78 +30,28 @@ from streamer.conversation import (
     SequenceJumped,
     SubscriptionEnded,
 )
+from streamer.kalshi_wire import (
+    CHANNEL_OF_TYPE,
+    CODE_AUTHENTICATION,
+    ENDED_BY_CODE,
+    ENDING_EVENTS,
+    HEAD,
+    LIFECYCLE_CHANNEL,
+    MARKET,
+    OPENING_EVENTS,
+    TRY_AGAIN_CODES,
+    TYPES,
+    Envelope,
+    LifecycleFrame,
+    Refusal,
+)
 from streamer.plan import BOOKS_CHANNEL, Target, is_book_share, selects
 from streamer.sequence import SequenceTracker
 
-LIFECYCLE_CHANNEL = "market_lifecycle_v2"
-
-CHANNEL_OF_TYPE = {
-    "ticker": "ticker",
-    "trade": "trade",
-    "orderbook_snapshot": BOOKS_CHANNEL,
-    "orderbook_delta": BOOKS_CHANNEL,
-    "market_lifecycle_v2": LIFECYCLE_CHANNEL,
-    "event_lifecycle": LIFECYCLE_CHANNEL,
-    "event_fee_update": LIFECYCLE_CHANNEL,
-    "multivariate_market_lifecycle": "multivariate_market_lifecycle",
-}
-"""Data types and the channel each comes by."""
-
-CODE_COMMAND_FAILED = 1
-CODE_AUTHENTICATION = 9
-CODE_CHANNEL_ERROR = 10
-CODE_TIMEOUT = 18
-CODE_OVERFLOW = 25
-CODE_TOO_MANY_COMMANDS = 27
-_ENDED = {
-    CODE_CHANNEL_ERROR: GapCause.CHANNEL_ERROR,
-    CODE_OVERFLOW: GapCause.BUFFER_OVERFLOW,
-}
-_TRY_AGAIN = {CODE_COMMAND_FAILED, CODE_CHANNEL_ERROR, CODE_TIMEOUT, CODE_TOO_MANY_COMMANDS}
 TRY_AGAIN_AFTER_S = 1.0
 MOST_TRIES = 5
 BOOKS_A_COMMAND = 250
 MOST_SEEN_TICKERS = 200_000
-
-_OPENING = {"created", "activated"}
-_ENDING = {"determined", "settled", "closed"}
-
-# The order in which the exchange writes a message's head. A frame that does not match is parsed.
-_HEAD = re.compile(rb'\{"type": ?"(\w+)", ?"sid": ?(\d+), ?(?:"seq": ?(\d+), ?)?"msg"')
-_MARKET = re.compile(rb'"market_ticker": ?"([^"\\]+)"')
-_TYPES = {name.encode(): name for name in CHANNEL_OF_TYPE}
-
-
-class _Envelope(BaseModel):
-    """What every message has in common."""
-
-    type: str = ""
-    id: int | None = None
-    sid: int | None = None
-    seq: int | None = None
-    msg: Any = None
-
-
-class _Metadata(BaseModel):
-    event_ticker: str | None = None
-
-
-class _Lifecycle(BaseModel):
-    market_ticker: str
-    event_type: str
-    additional_metadata: _Metadata = _Metadata()
-
-
-class _LifecycleFrame(BaseModel):
-    msg: _Lifecycle
-
-
-class _Refusal(BaseModel):
-    """The body of an error."""
-
-    code: int = 0
-    msg: str = ""
-    sid: int | None = None
 
 
 @dataclass(slots=True)
@@ -184,11 +133,11 @@ class KalshiConversation:
 
     def receive(self, data: bytes) -> Sequence[Event] | None:
         """Take one frame: cheaply where its head has the usual form, else by a full parse."""
-        head = _HEAD.match(data)
+        head = HEAD.match(data)
         if head is None:
             return self._receive_other(data)
         kind, sid, seq = head.groups()
-        name = _TYPES.get(kind)
+        name = TYPES.get(kind)
         if name is None or (seq is None and b'"seq"' in data):
             return self._receive_other(data)
         self.frames_by_type[name] += 1
@@ -294,7 +243,7 @@ class KalshiConversation:
     def _receive_other(self, data: bytes) -> Sequence[Event] | None:
         """Answers, errors, unknown types, and data whose head has an unusual form."""
         try:
-            message = _Envelope.model_validate_json(data)
+            message = Envelope.model_validate_json(data)
         except ValidationError:
             # It is recorded all the same, and becomes a dead letter where it is normalised.
             self.frames_by_type["unreadable"] += 1
@@ -320,7 +269,7 @@ class KalshiConversation:
             self._snapshots |= held.markets
         return SequenceJumped(channel, jump)
 
-    def _answer(self, message: _Envelope) -> list[Event]:
+    def _answer(self, message: Envelope) -> list[Event]:
         pending = self._pending
         if pending is None or pending.id != message.id:
             return []
@@ -346,11 +295,11 @@ class KalshiConversation:
             self._subscriptions[held_sid].markets.difference_update(pending.markets)
         return [Answered()]
 
-    def _refusal(self, message: _Envelope) -> list[Event]:
+    def _refusal(self, message: Envelope) -> list[Event]:
         try:
-            refusal = _Refusal.model_validate(message.msg)
+            refusal = Refusal.model_validate(message.msg)
         except ValidationError:
-            refusal = _Refusal(msg=str(message.msg)[:200])
+            refusal = Refusal(msg=str(message.msg)[:200])
         reason = f"code {refusal.code}: {refusal.msg}"
         if refusal.code == CODE_AUTHENTICATION:
             return [CredentialsRefused(reason)]
@@ -358,13 +307,13 @@ class KalshiConversation:
         if pending is not None and pending.id == message.id:
             self._pending = None
             return self._refused_command(pending, refusal.code, reason)
-        if refusal.code in _ENDED:
+        if refusal.code in ENDED_BY_CODE:
             sid = message.sid if message.sid is not None else refusal.sid
-            return [self._ended(sid, _ENDED[refusal.code], reason)]
+            return [self._ended(sid, ENDED_BY_CODE[refusal.code], reason)]
         return [CommandRefused("an earlier command", reason)]
 
     def _refused_command(self, pending: _Pending, code: int, reason: str) -> list[Event]:
-        if code in _TRY_AGAIN and self._tries < MOST_TRIES:
+        if code in TRY_AGAIN_CODES and self._tries < MOST_TRIES:
             self._tries += 1
             self._not_before = self._now + TRY_AGAIN_AFTER_S
             return [Answered()]
@@ -395,18 +344,18 @@ class KalshiConversation:
         if name != LIFECYCLE_CHANNEL:
             return []
         try:
-            told = _LifecycleFrame.model_validate_json(data).msg
+            told = LifecycleFrame.model_validate_json(data).msg
         except ValidationError:
             return []
         if not selects(self._selection, told.market_ticker):
             return []
-        if told.event_type in _OPENING:
+        if told.event_type in OPENING_EVENTS:
             event = told.additional_metadata.event_ticker or told.market_ticker.rpartition("-")[0]
             return [MarketListed(told.market_ticker, event)]
-        return [MarketDelisted(told.market_ticker)] if told.event_type in _ENDING else []
+        return [MarketDelisted(told.market_ticker)] if told.event_type in ENDING_EVENTS else []
 
     def _market_seen(self, data: bytes) -> list[Event]:
-        found = _MARKET.search(data)
+        found = MARKET.search(data)
         if found is None or found[1] in self._seen:
             return []
         if len(self._seen) >= MOST_SEEN_TICKERS:

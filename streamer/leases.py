@@ -8,7 +8,7 @@ has just seen Redis away waits (:data:`CLAIM_HOLDOFF_S`), so that holders come f
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from typing import cast
 from uuid import uuid4
@@ -77,7 +77,11 @@ class Leases:
         self._renew = client.register_script(_RENEW)
         self._release = client.register_script(_RELEASE)
         self._attend = client.register_script(_ATTEND)
+        # Only streamers with the same keys can share them.
+        self._presence = f"hadron:streamers:{venue}:{','.join(self._keys)}"
         self._claim_after = 0.0
+        self.share = len(self._keys)
+        """How many leases this process may hold while all streamers get as many."""
         self.held: set[str] = set()
         """Names of the leases this process holds."""
 
@@ -96,22 +100,18 @@ class Leases:
                 self.held.discard(name)
         return found
 
-    async def claim(self, resting: Collection[str] = ()) -> list[str]:
-        """Take free leases up to this process' fair share; the names taken.
-
-        Args:
-            resting: Leases not to take now.
-        """
-        present = f"hadron:streamers:{self._venue}"
-        streamers = await self._attend(keys=[present], args=[self._token, self._ttl_ms])
+    async def claim(self) -> list[str]:
+        """Take free leases up to this process' fair share; the names taken."""
+        streamers = await self._attend(keys=[self._presence], args=[self._token, self._ttl_ms])
+        self.share = fair_share(len(self._keys), streamers)
         if time.monotonic() < self._claim_after:
             return []
-        room = fair_share(len(self._keys), streamers) - len(self.held)
+        room = self.share - len(self.held)
         taken: list[str] = []
         for name in self._keys:
             if len(taken) >= room:
                 break
-            if name in self.held or name in resting:
+            if name in self.held:
                 continue
             key = lease_key(self._venue, name)
             if await self._redis.set(key, self._token, nx=True, px=self._ttl_ms):
@@ -127,9 +127,13 @@ class Leases:
             name: value.decode() for name, value in zip(self._keys, named, strict=True) if value
         }
 
-    async def release(self) -> None:
+    async def release(self, name: str) -> None:
+        """Give one lease back."""
+        await self._release(keys=[lease_key(self._venue, name)], args=[self._token])
+        self.held.discard(name)
+
+    async def leave(self) -> None:
         """Give all held leases back, and this process' presence."""
         for name in sorted(self.held):
-            await self._release(keys=[lease_key(self._venue, name)], args=[self._token])
-            self.held.discard(name)
-        await self._redis.zrem(f"hadron:streamers:{self._venue}", self._token)
+            await self.release(name)
+        await self._redis.zrem(self._presence, self._token)

@@ -23,9 +23,9 @@ from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState
 from hadron_tasks.raw_stream import GapCause
 from streamer.append_link import CONTINUITY_KEY
 from streamer.carriers import (
-    OPEN_MARKETS_KEY,
     CarrierRecord,
     FleetView,
+    Up,
     cause_of_end,
     look,
     note_record,
@@ -33,10 +33,11 @@ from streamer.carriers import (
     up_key,
 )
 from streamer.continuity import gap_record
-from streamer.conversation import Endpoint, MarketDelisted, MarketListed
+from streamer.conversation import Endpoint
 from streamer.health import Report
 from streamer.leases import Leases, Renewal
-from streamer.plan import Target, books_of, channel_of, exact_markets, target_of
+from streamer.open_markets import OpenMarkets
+from streamer.plan import Target, books_of, channel_of, target_of
 from streamer.publisher import Publisher
 from streamer.session import History, Session, SessionOptions
 
@@ -45,7 +46,8 @@ log = structlog.get_logger()
 STEP_S = 0.5
 STEP_WHILE_AWAY_S = 0.25
 REPORT_EVERY_S = 1.0
-MARKETS_EVERY_S = 5.0
+HAND_OVER_AFTER_S = 2.0
+"""How long another streamer must have been seen before keys are handed over to it."""
 
 Planner = Callable[[Collection[str]], Mapping[str, str]]
 """Which connection carries each item, given the connections that are up."""
@@ -62,6 +64,8 @@ class PoolOptions:
     stale_after_s: float
     endpoints: Sequence[Endpoint]
     planner: Planner
+    movable: bool = False
+    """Whether the planner can spare a connection, so that its key may go to another streamer."""
     books: Collection[str] = ()
     """The selection of order books: series, event and market tickers."""
     most_books: int = 0
@@ -75,7 +79,7 @@ class _Member:
     session: Session
     task: asyncio.Task[None]
     noted: frozenset[str] = frozenset()
-    """The items last noted in Redis."""
+    """The items last noted in Redis: carried, or asked for."""
     settled: set[str] = field(default_factory=set)
     """Items for which it was checked whether a dead connection's hole ends here."""
 
@@ -99,11 +103,10 @@ class Pool:
             options.lease_ttl_s,
         )
         self._members: dict[str, _Member] = {}
-        self._markets: set[str] = exact_markets(options.books)
-        self._listed: dict[str, str] = {}
-        self._delisted: set[str] = set()
+        self._markets = OpenMarkets(options.books)
+        self._leaving: set[str] = set()
+        self._surplus_since: float | None = None
         self._next_report = 0.0
-        self._next_markets = 0.0
         self._away = False
         self._over = 0
         self._waiting_name = f"{options.venue}@{options.streamer}"
@@ -145,13 +148,13 @@ class Pool:
             for member in self._members.values():
                 session = member.session
                 name = session.endpoint.name
-                record = self._record(session).model_copy(update={"clean": complete})
+                record = self._record(member).model_copy(update={"clean": complete})
                 note_record(pipeline, name, record)
                 pipeline.delete(up_key(name))
                 pipeline.hset(HEALTH_KEY, name, session.report().model_dump_json())
             pipeline.hdel(HEALTH_KEY, self._waiting_name)
             await pipeline.execute()
-            await self._leases.release()
+            await self._leases.leave()
         except (RedisError, OSError) as error:
             self._log.warning("Redis is away; leases run out by themselves", reason=str(error))
         await self._redis.aclose()
@@ -160,11 +163,14 @@ class Pool:
 
     async def _step(self) -> None:
         await self._keep_leases()
-        if self._options.books:
-            await self._keep_markets()
+        await self._markets.exchange(self._redis)
         view = await self._view()
-        self._retarget(view)
-        await self._note(view)
+        targets = self._targets(view)
+        await self._note(view, targets)
+        # After the note: whoever finds our record must find in it all that was ever asked for.
+        for lease, target in targets.items():
+            self._members[lease].session.retarget(target)
+        await self._hand_over(targets)
         if time.monotonic() >= self._next_report:
             self._next_report = time.monotonic() + REPORT_EVERY_S
             await self._report()
@@ -176,6 +182,33 @@ class Pool:
                 await self._drop(lease)
         for lease in await self._leases.claim():
             self._start(lease)
+        self._choose_leaving()
+
+    def _choose_leaving(self) -> None:
+        """Which connections to hand over, when this process has held too many for a while."""
+        surplus = len(self._members) - self._leases.share
+        if not self._options.movable or surplus <= 0:
+            self._surplus_since = None
+            self._leaving.clear()
+            return
+        now = time.monotonic()
+        self._surplus_since = self._surplus_since or now
+        if now - self._surplus_since >= HAND_OVER_AFTER_S:
+            self._leaving = set(sorted(self._members)[-surplus:])
+
+    async def _hand_over(self, targets: Mapping[str, Target]) -> None:
+        """Give up the keys of leaving connections of which other connections carry everything."""
+        for lease in sorted(self._leaving & targets.keys()):
+            session = self._members[lease].session
+            if targets[lease].items or session.carried or not session.connected:
+                continue
+            name = session.endpoint.name
+            self._log.info("handing an API key over to another streamer", connection=name)
+            session.stop()
+            await asyncio.wait({self._members.pop(lease).task}, timeout=2.0)
+            await self._redis.delete(up_key(name))
+            await self._leases.release(lease)
+            self._leaving.discard(lease)
 
     def _start(self, lease: str) -> None:
         endpoint = self._endpoints[lease]
@@ -187,7 +220,7 @@ class Pool:
         options = SessionOptions(
             streamer=self._options.streamer,
             stale_after_s=self._options.stale_after_s,
-            on_market=self._on_market,
+            on_market=self._markets.on_market,
             history=history,
         )
         session = Session(endpoint, self._publisher, options)
@@ -204,26 +237,32 @@ class Pool:
         """The shared notes, with this process' own connections as they are now."""
         seen = await look(self._redis, self._options.venue)
         up = dict(seen.up)
-        for member in self._members.values():
+        for lease, member in self._members.items():
             if member.session.connected:
-                up[member.session.endpoint.name] = member.session.carried
+                up[member.session.endpoint.name] = self._up(lease)
         return FleetView(seen.records, seen.last_ns, up)
 
-    def _retarget(self, view: FleetView) -> None:
-        plan = self._options.planner(view.up.keys())
+    def _up(self, lease: str) -> Up:
+        session = self._members[lease].session
+        return Up(items=session.carried, leaving=lease in self._leaving)
+
+    def _targets(self, view: FleetView) -> dict[str, Target]:
+        """What each connection of this process is to carry, by its lease."""
+        plan = self._options.planner(view.staying())
+        targets = {}
         over = 0
-        for member in self._members.values():
+        for lease, member in self._members.items():
             session = member.session
             name = session.endpoint.name
             elsewhere = {
                 item
                 for item, carrier in plan.items()
-                if carrier != name and item in view.up.get(carrier, ())
+                if carrier != name and view.carries(carrier, item)
             }
             items = target_of(name, plan, session.carried | session.inherited, elsewhere)
-            books, left_out = books_of(items, self._markets, self._options.most_books)
+            books, left_out = books_of(items, self._markets.tickers, self._options.most_books)
             over += left_out
-            session.retarget(Target(items, books))
+            targets[lease] = Target(items, books)
         if over > self._over:
             self._log.error(
                 "more order books are wanted than the connections may carry",
@@ -231,38 +270,27 @@ class Pool:
                 remedy="add API keys, or raise HADRON_KALSHI_MAX_BOOKS_PER_CONNECTION",
             )
         self._over = over
+        return targets
 
-    async def _note(self, view: FleetView) -> None:
+    async def _note(self, view: FleetView, targets: Mapping[str, Target]) -> None:
         """Write what is confirmed; end the holes of dead connections whose items moved here."""
         pipeline = self._redis.pipeline(transaction=False)
-        for member in self._members.values():
+        for lease, member in self._members.items():
             session = member.session
             if not session.connected:
                 member.settled.clear()
                 continue
             await self._settle(member, view, pipeline)
             name = session.endpoint.name
-            note_up(pipeline, name, session.carried)
-            if session.carried or not session.inherited:
-                note_record(pipeline, name, self._record(session))
-                member.noted = session.carried
+            member.noted = session.carried | session.inherited | targets[lease].items
+            note_up(pipeline, name, self._up(lease))
+            note_record(pipeline, name, self._record(member))
             heard = session.heard_ns
             if self._publisher.idle and heard and session.continuity.open_since_ns is None:
                 # A quiet connection that still hears pings has no hole before now.
                 pipeline.hset(CONTINUITY_KEY, name, heard)
-        for market, event in self._listed.items():
-            pipeline.hset(OPEN_MARKETS_KEY, market, event)
-        for market in self._delisted:
-            pipeline.hdel(OPEN_MARKETS_KEY, market)
-        listed, delisted = self._listed, self._delisted
-        self._listed, self._delisted = {}, set()
-        try:
-            if len(pipeline):
-                await pipeline.execute()
-        except (RedisError, OSError):
-            self._listed = listed | self._listed
-            self._delisted = delisted | self._delisted
-            raise
+        if len(pipeline):
+            await pipeline.execute()
 
     async def _settle(
         self, member: _Member, view: FleetView, pipeline: redis.client.Pipeline
@@ -322,35 +350,15 @@ class Pool:
             pipeline.hset(HEALTH_KEY, self._waiting_name, waiting.model_dump_json())
         await pipeline.execute()
 
-    # Markets whose books are wanted
-
-    def _on_market(self, event: MarketListed | MarketDelisted) -> None:
-        if isinstance(event, MarketListed):
-            self._markets.add(event.market)
-            self._listed[event.market] = event.event
-            self._delisted.discard(event.market)
-        else:
-            self._markets.discard(event.market)
-            self._listed.pop(event.market, None)
-            self._delisted.add(event.market)
-
-    async def _keep_markets(self) -> None:
-        """What other streamers saw open and close."""
-        if time.monotonic() < self._next_markets:
-            return
-        self._next_markets = time.monotonic() + MARKETS_EVERY_S
-        known = {name.decode() for name in await self._redis.hkeys(OPEN_MARKETS_KEY)}
-        exact = exact_markets(self._options.books)
-        self._markets = ((known | exact) - self._delisted) | self._listed.keys()
-
     # The past of a connection
 
-    def _record(self, session: Session) -> CarrierRecord:
+    def _record(self, member: _Member) -> CarrierRecord:
+        session = member.session
         return CarrierRecord(
             venue=self._options.venue,
             lease=session.endpoint.lease,
             streamer=self._options.streamer,
-            items=session.carried,
+            items=member.noted,
             hole_from_ns=session.continuity.open_since_ns,
         )
 

@@ -128,7 +128,9 @@ class Session:
     @property
     def heard_ns(self) -> int | None:
         """When anything was last received, pings included; None when not connected."""
-        return self._socket.heard_ns if self._socket else None
+        if self._socket is None:
+            return None
+        return max(self._socket.heard_ns, self._last_frame_ns or 0)
 
     def retarget(self, target: Target) -> None:
         """What to carry from now on."""
@@ -200,7 +202,7 @@ class Session:
             cause = lost.cause
             raise
         finally:
-            self._note_break(socket, cause)
+            self._note_break(cause)
             closed.cancel()
             await socket.close()
 
@@ -343,12 +345,13 @@ class Session:
                 self._report.gaps += 1
                 self._publisher.put_gap(gap)
 
-    def _note_break(self, socket: FrameSocket, cause: GapCause) -> None:
+    def _note_break(self, cause: GapCause) -> None:
         """The connection ends: events not yet handled count, and the hole begins."""
         with contextlib.suppress(_Lost, AuthenticationRefused):
             self._handle_events()
-        if self.carried:
-            self.continuity.broke(None, Hole(socket.heard_ns, cause))
+        heard_ns = self.heard_ns
+        if self.carried and heard_ns is not None:
+            self.continuity.broke(None, Hole(heard_ns, cause))
         self._socket = None
 
     # Between connections

@@ -1,24 +1,402 @@
-"""A streamer process from start to SIGTERM, against a scripted exchange and a real Redis."""
+"""A streamer process from start to end, against scripted exchanges and a real Redis."""
 
 from __future__ import annotations
 
-from scripted_exchange import KalshiScript
-from streamer_harness import Launch, Recorded, wait_for
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
 
-ALL_CHANNELS = ("ticker", "trade", "market_lifecycle_v2")
+import pytest
+from scripted_exchange import KalshiScript, PolygonScript
+from streamer_harness import Launch, Recorded, kalshi_keys, wait_for
+
+from hadron_tasks.feed_health import ConnectionState
+from hadron_tasks.local.redis_server import RedisServer
+from hadron_tasks.raw_stream import GapCause
+from streamer.leases import lease_key
+
+CHANNELS = ("ticker", "trade", "market_lifecycle_v2")
+
+
+def wait_until_subscribed(kalshi: KalshiScript, within_s: float = 10.0) -> None:
+    wait_for(lambda: all(kalshi.carriers(channel) for channel in CHANNELS), within_s)
+
+
+def wait_until_live(recorded: Recorded, *names: str, within_s: float = 10.0) -> None:
+    wait_for(lambda: set(names) <= recorded.live(), within_s)
 
 
 def test_streams_every_frame_in_order_and_stops_clean(
     kalshi: KalshiScript, launch: Launch, recorded: Recorded
 ) -> None:
     streamer = launch()
-    wait_for(lambda: all(kalshi.carriers(channel) for channel in ALL_CHANNELS))
+    wait_until_subscribed(kalshi)
     sent = kalshi.send("trade", 500) + kalshi.send("ticker", 500)
     wait_for(lambda: recorded.holds(sent))
     assert [frame for frame in recorded.frames() if frame in set(sent)] == sent
     assert recorded.gaps() == []
     last = kalshi.send("trade", 200)
+    wait_for(lambda: recorded.holds(last[:1]))
     assert streamer.terminate() == 0
     assert recorded.holds(last)
     assert recorded.client.keys("hadron:lease:*") == []
-    assert recorded.reports()["kalshi-1"].state == "stopped"
+    assert recorded.reports()["kalshi-1"].state is ConnectionState.STOPPED
+
+
+def test_acknowledgements_are_recorded_as_received(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    launch()
+    wait_until_live(recorded, "kalshi-1")
+    kalshi.send_text("trade", b'{"type":"trade","sid":1,"seq":1,"msg":\xff')
+    wait_for(lambda: len(recorded.frames()) == 4)
+    assert sum(b'"subscribed"' in frame for frame in recorded.frames()) == 3
+    assert recorded.frames()[-1] == b'{"type":"trade","sid":1,"seq":1,"msg":\xff'
+
+
+def test_a_dropped_connection_comes_back_with_a_gap(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    launch()
+    wait_until_subscribed(kalshi)
+    before = kalshi.send("trade", 10)
+    wait_for(lambda: recorded.holds(before))
+    dropped_ns = time.time_ns()
+    kalshi.drop()
+    wait_for(lambda: kalshi.handshakes == 2)
+    wait_for(lambda: bool(recorded.gaps()))
+    after = kalshi.send("trade", 10)
+    wait_for(lambda: recorded.holds(after))
+    (gap,) = recorded.gaps()
+    assert (gap.connection, gap.channel, gap.cause) == ("kalshi-1", None, GapCause.DISCONNECT)
+    last_before = max(e.received_ns for e in recorded.entries() if e.data in before)
+    first_after = min(e.received_ns for e in recorded.entries() if e.data in after)
+    assert last_before <= gap.from_ns <= dropped_ns + 50_000_000
+    assert dropped_ns < gap.to_ns < first_after
+    assert recorded.reports()["kalshi-1"].reconnects == 1
+
+
+def test_a_sequence_jump_is_recorded_and_books_are_asked_for_afresh(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    launch(HADRON_KALSHI_BOOKS="KXTEST-26-1,KXTEST-26-2")
+    wait_for(lambda: kalshi.carriers("orderbook_delta"))
+    wait_until_live(recorded, "kalshi-1")
+    kalshi.send("orderbook_delta", 5)
+    kalshi.send("orderbook_delta", 5, skip=3)
+    wait_for(lambda: bool(recorded.gaps()))
+    (gap,) = recorded.gaps()
+    assert (gap.cause, gap.channel, gap.missing) == (
+        GapCause.SEQUENCE_JUMP,
+        "orderbook_delta",
+        3,
+    )
+    assert gap.to_seq is not None
+    assert gap.from_seq is not None
+    assert gap.to_seq - gap.from_seq == 4
+    wait_for(lambda: any(c["params"].get("action") == "get_snapshot" for c in kalshi.commands))
+    (asked,) = [c for c in kalshi.commands if c["params"].get("action") == "get_snapshot"]
+    assert asked["params"]["market_tickers"] == ["KXTEST-26-1", "KXTEST-26-2"]
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"), [(25, GapCause.BUFFER_OVERFLOW), (10, GapCause.CHANNEL_ERROR)]
+)
+def test_an_ended_subscription_is_taken_again_with_a_gap(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded, code: int, cause: GapCause
+) -> None:
+    launch()
+    wait_until_subscribed(kalshi)
+    sent = kalshi.send("trade", 5)
+    wait_for(lambda: recorded.holds(sent))
+    kalshi.end_subscription("trade", code)
+    wait_for(lambda: kalshi.carriers("trade"))
+    wait_for(lambda: bool(recorded.gaps()))
+    (gap,) = recorded.gaps()
+    assert (gap.cause, gap.channel, gap.connection) == (cause, "trade", "kalshi-1")
+    assert kalshi.handshakes == 1
+    more = kalshi.send("trade", 5)
+    wait_for(lambda: recorded.holds(more))
+
+
+def test_refused_credentials_are_told_apart_and_not_tried_again_soon(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    kalshi.refuse_authentication = True
+    streamer = launch()
+    wait_for(lambda: "kalshi-1" in recorded.reports())
+    wait_for(lambda: recorded.reports()["kalshi-1"].state is ConnectionState.AUTHENTICATION_REFUSED)
+    time.sleep(2.0)
+    report = recorded.reports()["kalshi-1"]
+    assert report.authentication_failures == 1
+    assert report.reconnects == 0
+    assert "KALSHI_PRIVATE_KEY_1_PATH" in streamer.log
+    assert "key-1" not in streamer.log
+    assert streamer.terminate() == 0
+
+
+def test_a_silent_exchange_is_left_and_the_hole_recorded(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    launch(HADRON_STALE_AFTER_S="1.5")
+    wait_until_live(recorded, "kalshi-1")
+    kalshi.send("trade", 1)
+    wait_for(lambda: kalshi.handshakes == 2)
+    wait_for(lambda: bool(recorded.gaps()))
+    assert "nothing received" in recorded.reports()["kalshi-1"].last_error
+
+
+def test_four_keys_are_shared_and_taken_over(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded, key_files: Mapping[str, Path]
+) -> None:
+    keys = kalshi_keys(key_files, 4)
+    names = [f"kalshi-{slot}" for slot in range(1, 5)]
+    first = launch(**keys)
+    wait_until_live(recorded, *names)
+    wait_until_subscribed(kalshi)
+    # The second gets its half of the keys, and no feed has a hole from that.
+    second = launch(**keys)
+
+    def holders() -> list[int]:
+        return [int(recorded.reports()[name].streamer.rpartition(":")[2]) for name in names]
+
+    wait_for(lambda: sorted(holders()) == sorted([first.process.pid, second.process.pid] * 2), 15)
+    wait_until_live(recorded, *names)
+    wait_for(lambda: all(len(kalshi.carriers(channel)) == 1 for channel in CHANNELS))
+    assert recorded.gaps() == []
+    kalshi.send("trade", 20)
+    sent = kalshi.send("ticker", 20)
+    wait_for(lambda: recorded.holds(sent))
+    # Kill the one that carries the ticker channel.
+    slot = kalshi.carriers("ticker")[0].rpartition("-")[2]
+    owner = holders()[int(slot) - 1]
+    victim, heir = (first, second) if first.process.pid == owner else (second, first)
+    killed_ns = time.time_ns()
+    victim.kill()
+    wait_for(lambda: kalshi.carriers("ticker"), 30)
+    wait_for(lambda: holders() == [heir.process.pid] * 4, 30)
+    wait_until_live(recorded, *names)
+    assert (time.time_ns() - killed_ns) / 1e9 < 30
+    assert kalshi.doubled_keys == 0
+    assert all(kalshi.carriers(channel) for channel in CHANNELS)
+    deaths = [gap for gap in recorded.gaps() if gap.cause is GapCause.STREAMER_DEATH]
+    assert any(
+        gap.from_ns <= killed_ns <= gap.to_ns and gap.channel in (None, "ticker") for gap in deaths
+    )
+    assert heir.terminate() == 0
+
+
+def test_a_killed_streamer_leaves_a_gap_to_the_next(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    first = launch()
+    wait_until_subscribed(kalshi)
+    sent = kalshi.send("trade", 50)
+    wait_for(lambda: recorded.holds(sent))
+    last_ns = recorded.entries()[-1].received_ns
+    first.kill()
+    launch()
+    wait_for(lambda: bool(recorded.gaps()), 15)
+    (gap,) = recorded.gaps()
+    assert (gap.cause, gap.connection) == (GapCause.STREAMER_DEATH, "kalshi-1")
+    assert last_ns <= gap.from_ns < gap.to_ns
+    assert gap.to_ns > time.time_ns() - 5e9
+
+
+def test_a_restart_in_order_leaves_a_gap_named_shutdown(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    first = launch()
+    wait_until_subscribed(kalshi)
+    wait_until_live(recorded, "kalshi-1")
+    sent = kalshi.send("trade", 5)
+    wait_for(lambda: recorded.holds(sent))
+    assert first.terminate() == 0
+    launch()
+    wait_for(lambda: bool(recorded.gaps()), 5)
+    (gap,) = recorded.gaps()
+    assert gap.cause is GapCause.SHUTDOWN
+
+
+def test_a_stolen_lease_closes_the_connection_at_once(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    launch()
+    wait_until_live(recorded, "kalshi-1")
+    recorded.client.set(lease_key("kalshi", "1"), "another", px=60_000)
+    wait_for(lambda: not kalshi.subscribers, 3)
+    wait_for(lambda: any(name.startswith("kalshi@") for name in recorded.reports()))
+    assert recorded.client.get(lease_key("kalshi", "1")) == b"another"
+
+
+def test_redis_restarted_empty_keeps_connections_and_leases(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded, redis_server: RedisServer
+) -> None:
+    """A second replica waits for a key; Redis loses everything; the holder keeps its key."""
+    holder = launch()
+    wait_until_live(recorded, "kalshi-1")
+    launch()
+    wait_for(lambda: any(name.startswith("kalshi@") for name in recorded.reports()))
+    redis_server.kill()
+    for file in redis_server.directory.rglob("*.aof*"):
+        if file.is_file():
+            file.unlink()
+    sent = kalshi.send("trade", 100)
+    time.sleep(1.0)
+    redis_server.start()
+    wait_for(lambda: recorded.holds(sent))
+    wait_for(lambda: recorded.client.get(lease_key("kalshi", "1")) is not None)
+    time.sleep(3.0)
+    value = recorded.client.get(lease_key("kalshi", "1"))
+    assert value is not None
+    assert f":{holder.process.pid}:".encode() in value
+    assert kalshi.handshakes == 1
+
+
+def test_redis_away_and_sigterm_the_next_streamer_finds_all(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded, redis_server: RedisServer
+) -> None:
+    first = launch()
+    wait_until_live(recorded, "kalshi-1")
+    sent = kalshi.send("trade", 100)
+    wait_for(lambda: recorded.holds(sent))
+    redis_server.stop()
+    sent += kalshi.send("trade", 300)
+    time.sleep(1.0)
+    assert first.terminate() == 0
+    redis_server.start()
+    launch()
+    wait_for(lambda: recorded.holds(sent))
+    assert recorded.data_in_order(sent)
+    wait_for(lambda: bool(recorded.gaps()), 10)
+    (gap,) = recorded.gaps()
+    spooled_ns = max(e.received_ns for e in recorded.entries() if e.data == sent[-1])
+    assert gap.from_ns >= spooled_ns
+
+
+def test_books_follow_the_markets_that_open_and_close(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded
+) -> None:
+    launch(HADRON_KALSHI_BOOKS="KXNEW")
+    wait_until_subscribed(kalshi)
+
+    def tell(market: str, kind: str) -> None:
+        kalshi.send_text(
+            "market_lifecycle_v2",
+            f'{{"type":"market_lifecycle_v2","sid":1,"msg":{{"market_ticker":"{market}",'
+            f'"event_type":"{kind}"}}}}',
+        )
+
+    def books() -> set[str]:
+        return set().union(*(subscriber.markets for subscriber in list(kalshi.subscribers)))
+
+    tell("KXNEW-26-A", "created")
+    tell("KXOLD-26-A", "created")
+    wait_for(lambda: books() == {"KXNEW-26-A"})
+    kalshi.send_text("ticker", '{"type":"ticker","sid":9,"msg":{"market_ticker":"KXNEW-26-B"}}')
+    wait_for(lambda: books() == {"KXNEW-26-A", "KXNEW-26-B"})
+    tell("KXNEW-26-A", "settled")
+    wait_for(lambda: books() == {"KXNEW-26-B"})
+    wait_for(
+        lambda: (
+            recorded.client.hgetall("hadron:kalshi:open_markets") == {b"KXNEW-26-B": b"KXNEW-26"}
+        )
+    )
+    assert recorded.gaps() == []
+
+
+def test_polygon_streams_and_leaves_out_what_the_plan_does_not_include(
+    polygon: PolygonScript, launch: Launch, recorded: Recorded
+) -> None:
+    polygon.unauthorised = {"Q.*"}
+    streamer = launch(
+        "--venue",
+        "polygon",
+        POLYGON_API_KEY="test-polygon-key",
+        HADRON_POLYGON_WS_URL=polygon.url,
+        HADRON_POLYGON_SUBSCRIPTIONS="stocks:T.*,stocks:Q.*,crypto:XT.*",
+    )
+    wait_until_live(recorded, "polygon-stocks", "polygon-crypto")
+    sent = polygon.send(50)
+    wait_for(lambda: recorded.holds(sent, "polygon"))
+    assert recorded.reports()["polygon-stocks"].subscriptions == 1
+    assert "Q.*" in recorded.reports()["polygon-stocks"].last_error
+    assert streamer.terminate() == 0
+    assert "test-polygon-key" not in streamer.log
+
+
+def test_a_wrong_polygon_key_is_refused_credentials(
+    polygon: PolygonScript, launch: Launch, recorded: Recorded
+) -> None:
+    launch(
+        "--venue",
+        "polygon",
+        POLYGON_API_KEY="wrong",
+        HADRON_POLYGON_WS_URL=polygon.url,
+        HADRON_POLYGON_SUBSCRIPTIONS="stocks:T.*",
+    )
+    wait_for(lambda: "polygon-stocks" in recorded.reports())
+    wait_for(
+        lambda: recorded.reports()["polygon-stocks"].state is ConnectionState.AUTHENTICATION_REFUSED
+    )
+
+
+def check_health(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "streamer", "health", *arguments],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_health_tells_live_refused_and_gone(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded, environment: dict[str, str]
+) -> None:
+    code, told = check_health(environment)
+    assert code == 1
+    assert "HADRON_REDIS_URL" in told
+    streamer = launch()
+    wait_until_live(recorded, "kalshi-1")
+    assert check_health(environment) == (0, "")
+    waiting = launch()
+    wait_for(lambda: any(name.startswith("kalshi@") for name in recorded.reports()))
+    assert check_health(environment) == (0, "")
+    waiting.terminate()
+    time.sleep(0.2)
+    code, told = check_health(environment, "--max-age-s", "0.05")
+    assert code == 1
+    assert "kalshi-1: nothing received" in told
+    kalshi.refuse_authentication = True
+    kalshi.drop()
+    wait_for(lambda: recorded.reports()["kalshi-1"].state is ConnectionState.AUTHENTICATION_REFUSED)
+    code, told = check_health(environment)
+    assert code == 1
+    assert "refused the credentials" in told
+    streamer.terminate()
+    assert check_health({**environment, "HADRON_REDIS_URL": "redis://127.0.0.1:1/0"})[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"KALSHI_PRIVATE_KEY_1_PATH": "/nowhere.pem"}, "KALSHI_PRIVATE_KEY_1_PATH"),
+        ({"KALSHI_PRIVATE_KEY_1_PATH": ""}, "KALSHI_PRIVATE_KEY_1_PATH"),
+        ({"HADRON_VENUES": "polygon"}, "POLYGON_API_KEY"),
+        ({"HADRON_VENUES": "nasdaq"}, "nasdaq"),
+        ({"HADRON_LEASE_TTL_S": "soon"}, "HADRON_LEASE_TTL_S"),
+    ],
+)
+def test_unusable_settings_are_one_clear_line_and_exit_code_2(
+    launch: Launch, changes: dict[str, str], expected: str
+) -> None:
+    streamer = launch(**changes)
+    assert streamer.process.wait(10) == 2
+    assert expected in streamer.log
+    assert "Traceback" not in streamer.log
+    assert len(streamer.log.strip().splitlines()) == 1
