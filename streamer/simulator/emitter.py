@@ -28,7 +28,8 @@ _CATCH_UP_S = 0.25
 """A turn that came late makes up for at most so much."""
 _FULL_BYTES = 1 << 20
 _ROOM_BYTES = 1 << 18
-_DRAIN_WITHIN_S = 10.0
+DRAIN_WITHIN_S = 10.0
+"""How long a pause waits for clients that do not read."""
 
 
 class Emitter:
@@ -56,15 +57,15 @@ class Emitter:
         self._running.set()
         self._idle = asyncio.Event()
 
-    async def pause(self) -> None:
+    async def pause(self, drain_within_s: float = DRAIN_WITHIN_S) -> None:
         """Send nothing more; returns when the sockets have taken all and the ledger is written.
 
-        Clients that do not read are waited for ten seconds, stalled ones not at all.
+        Clients that do not read are waited for ``drain_within_s``, stalled ones not at all.
         """
         self._running.clear()
         await self._idle.wait()
         self.flush()
-        give_up_at = time.monotonic() + _DRAIN_WITHIN_S
+        give_up_at = time.monotonic() + drain_within_s
         while time.monotonic() < give_up_at and any(
             c.outbox.transport.get_write_buffer_size() > 0
             for c in self._connections()

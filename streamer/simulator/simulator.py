@@ -32,6 +32,7 @@ from streamer.simulator.universe import Listing, list_events
 
 DESCRIPTION_FILE = "simulator.json"
 _FLUSH_EVERY_S = 0.1
+_DRAIN_AT_STOP_S = 2.0
 _OPEN_SINCE = timedelta(days=2)
 
 
@@ -161,7 +162,7 @@ class Simulator:
         if self._tasks:
             self.faults.clear()
             if not self._tasks[0].done():
-                await self.pause()
+                await self._running_emitter.pause(_DRAIN_AT_STOP_S)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -186,6 +187,8 @@ class Simulator:
 
     async def pause(self) -> None:
         """Send nothing more; when this returns, sockets have taken all and the ledger is whole."""
+        if self._tasks[0].done():
+            self._tasks[0].result()
         await self._running_emitter.pause()
 
     def resume(self) -> None:

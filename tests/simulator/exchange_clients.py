@@ -109,7 +109,7 @@ class Client:
         """Receive what is still on its way, until nothing has come for a while."""
         while True:
             try:
-                async with asyncio.timeout(0.3):
+                async with asyncio.timeout(0.2):
                     self.frames.append(await self.websocket.recv(decode=False))
             except TimeoutError:
                 return
@@ -127,7 +127,9 @@ async def kalshi(simulator: Simulator, slot: int = 1, **options: Any) -> AsyncIt
 @asynccontextmanager
 async def polygon(simulator: Simulator, asset_class: str, *channels: str) -> AsyncIterator[Client]:
     """An authenticated client, subscribed to ``channels``."""
-    async with connect(f"{simulator.polygon_ws_url}/{asset_class}", close_timeout=0.05) as websocket:
+    async with connect(
+        f"{simulator.polygon_ws_url}/{asset_class}", close_timeout=0.05
+    ) as websocket:
         client = Client(websocket)
         assert (await client.receive())[0]["status"] == "connected"
         await send(client, "auth", simulator.config.polygon_api_key)

@@ -175,7 +175,7 @@ def test_a_stalled_connection_is_silent_and_then_catches_up(tmp_path: Path) -> N
                 await each.subscribe("ticker", "trade")
             await client.take(100)
             assert sim.faults.stall(0.8, connection="kalshi-1") == 1
-            await client.take_rest()  # until nothing came for 0.3 s
+            await client.take_rest()  # until nothing came for 0.2 s
             pong = await client.websocket.ping()
             before = len(client.frames)
             await other.take(200)
