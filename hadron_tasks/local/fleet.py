@@ -206,9 +206,8 @@ class Fleet:
 
     def _simulated_series(self) -> list[str]:
         """The series the simulator trades: their order books are recorded too."""
-        markets = self._control("markets", method="GET")
-        tickers = [one["ticker"] if isinstance(one, dict) else one for one in markets["markets"]]
-        return sorted({ticker.split("-", 1)[0] for ticker in tickers})
+        markets = self._control("markets?limit=1000000", method="GET")["markets"]
+        return sorted({market["series_ticker"] for market in markets})
 
     def _start_workers(self) -> None:
         celery = ("-m", "celery", "-A", "hadron_tasks.app")
