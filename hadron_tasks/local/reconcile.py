@@ -72,7 +72,7 @@ _COMPARE = f"""
         ) AS sides GROUP BY {_IDENTITY}
     )
     SELECT venue, kind, ticker, event_us, sequence, sent, stored, sent_ns FROM both_sides
-    WHERE sent <> stored ORDER BY sent_ns NULLS LAST
+    WHERE sent > 0 AND sent <> stored ORDER BY sent_ns
 """  # noqa: S608 - column names are this module's own
 
 _GAPS = """
