@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import redis.asyncio as redis
 import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
@@ -34,7 +37,7 @@ from streamer.carriers import (
 )
 from streamer.continuity import gap_record
 from streamer.conversation import Endpoint
-from streamer.health import Report
+from streamer.health import Report, parse_reports
 from streamer.leases import Leases, Renewal
 from streamer.open_markets import OpenMarkets
 from streamer.plan import Target, books_of, channel_of, target_of
@@ -46,6 +49,9 @@ log = structlog.get_logger()
 STEP_S = 0.5
 STEP_WHILE_AWAY_S = 0.25
 REPORT_EVERY_S = 1.0
+PLAN_HOLDOFF_S = 2.0
+"""After Redis was away, the time for every streamer to say again that its connections are up."""
+PURGE_EVERY_S = 60.0
 HAND_OVER_AFTER_S = 2.0
 """How long another streamer must have been seen before keys are handed over to it."""
 
@@ -91,8 +97,12 @@ class Pool:
         self._options = options
         self._publisher = publisher
         self._log = log.bind(venue=options.venue)
+        # No retries inside the client: that Redis is away is to be noticed here, at once.
         self._redis = redis.Redis.from_url(
-            options.redis_url, socket_timeout=5, socket_connect_timeout=2
+            options.redis_url,
+            socket_timeout=5,
+            socket_connect_timeout=2,
+            retry=Retry(NoBackoff(), 0),
         )
         self._endpoints = {endpoint.lease: endpoint for endpoint in options.endpoints}
         self._leases = Leases(
@@ -107,6 +117,9 @@ class Pool:
         self._leaving: set[str] = set()
         self._surplus_since: float | None = None
         self._next_report = 0.0
+        self._next_purge = 0.0
+        self._plan_after = 0.0
+        self._run_id: str | None = None
         self._away = False
         self._over = 0
         self._waiting_name = f"{options.venue}@{options.streamer}"
@@ -120,7 +133,7 @@ class Pool:
                     self._away = False
                     self._log.info("Redis is back")
             except (RedisError, OSError) as error:
-                self._leases.redis_was_away()
+                self._redis_was_away()
                 if not self._away:
                     self._away = True
                     self._log.warning("Redis is away; connections stay", reason=str(error))
@@ -162,11 +175,16 @@ class Pool:
     # One step
 
     async def _step(self) -> None:
+        await self._notice_restart()
         await self._keep_leases()
         await self._markets.exchange(self._redis)
         view = await self._view()
-        targets = self._targets(view)
-        await self._note(view, targets)
+        if time.monotonic() < self._plan_after:
+            targets = {lease: m.session.target for lease, m in self._members.items()}
+        else:
+            targets = self._targets(view)
+            await self._settle(view)
+        await self._note(targets)
         # After the note: whoever finds our record must find in it all that was ever asked for.
         for lease, target in targets.items():
             self._members[lease].session.retarget(target)
@@ -174,6 +192,18 @@ class Pool:
         if time.monotonic() >= self._next_report:
             self._next_report = time.monotonic() + REPORT_EVERY_S
             await self._report()
+
+    async def _notice_restart(self) -> None:
+        """Redis may have come back empty so quickly that nothing failed."""
+        run_id = (await self._redis.info("server"))["run_id"]
+        if self._run_id not in (None, run_id):
+            self._redis_was_away()
+        self._run_id = run_id
+
+    def _redis_was_away(self) -> None:
+        """Let every streamer renew its leases and notes before deciding from what is missing."""
+        self._leases.redis_was_away()
+        self._plan_after = time.monotonic() + PLAN_HOLDOFF_S
 
     async def _keep_leases(self) -> None:
         for lease, renewal in (await self._leases.renew()).items():
@@ -272,15 +302,13 @@ class Pool:
         self._over = over
         return targets
 
-    async def _note(self, view: FleetView, targets: Mapping[str, Target]) -> None:
-        """Write what is confirmed; end the holes of dead connections whose items moved here."""
+    async def _note(self, targets: Mapping[str, Target]) -> None:
+        """Write what is confirmed and what is about to be asked for."""
         pipeline = self._redis.pipeline(transaction=False)
         for lease, member in self._members.items():
             session = member.session
             if not session.connected:
-                member.settled.clear()
                 continue
-            await self._settle(member, view, pipeline)
             name = session.endpoint.name
             member.noted = session.carried | session.inherited | targets[lease].items
             note_up(pipeline, name, self._up(lease))
@@ -292,27 +320,33 @@ class Pool:
         if len(pipeline):
             await pipeline.execute()
 
-    async def _settle(
-        self, member: _Member, view: FleetView, pipeline: redis.client.Pipeline
+    async def _settle(self, view: FleetView) -> None:
+        """Record the holes of connections that are down, in what is carried here now."""
+        for member in self._members.values():
+            session = member.session
+            fresh = session.carried - member.settled if session.connected else frozenset()
+            member.settled = set(session.carried) if session.connected else set()
+            for name, record in view.records.items():
+                taken = record.items & fresh
+                if taken and name != session.endpoint.name and name not in view.up:
+                    await self._take_over(name, record, taken, view, session.endpoint.name)
+
+    async def _take_over(
+        self,
+        name: str,
+        record: CarrierRecord,
+        taken: frozenset[str],
+        view: FleetView,
+        to_name: str,
     ) -> None:
-        """Record the holes of connections that are down, in what this one now carries."""
-        session = member.session
-        fresh = session.carried - member.settled
-        member.settled = set(session.carried)
-        if not fresh:
-            return
-        holders: dict[str, str] | None = None
-        for name, record in view.records.items():
-            taken = record.items & fresh
-            if name == session.endpoint.name or name in view.up or not taken:
-                continue
-            holders = holders if holders is not None else await self._leases.holders()
-            from_ns = view.hole_from(name)
-            if from_ns is not None:
-                cause = cause_of_end(record, holders)
-                self._record_moved(name, taken, cause, from_ns, session.endpoint.name)
-            left = record.model_copy(update={"items": record.items - taken})
-            note_record(pipeline, name, left)
+        from_ns = view.hole_from(name)
+        if from_ns is not None:
+            cause = cause_of_end(record, await self._leases.holders())
+            self._record_moved(name, taken, cause, from_ns, to_name)
+        left = record.model_copy(update={"items": record.items - taken})
+        pipeline = self._redis.pipeline(transaction=False)
+        note_record(pipeline, name, left)
+        await pipeline.execute()
 
     def _record_moved(
         self, name: str, taken: Collection[str], cause: GapCause, from_ns: int, to_name: str
@@ -349,6 +383,17 @@ class Pool:
             )
             pipeline.hset(HEALTH_KEY, self._waiting_name, waiting.model_dump_json())
         await pipeline.execute()
+        if time.monotonic() >= self._next_purge:
+            self._next_purge = time.monotonic() + PURGE_EVERY_S
+            await self._purge()
+
+    async def _purge(self) -> None:
+        """Drop the reports of streamers that died waiting: nobody else has their names."""
+        values = await cast("Awaitable[dict[bytes, bytes]]", self._redis.hgetall(HEALTH_KEY))
+        oldest_ns = time.time_ns() - int(PURGE_EVERY_S * 1e9)
+        for report in parse_reports(values.values()):
+            if "@" in report.connection and report.reported_ns < oldest_ns:
+                await cast("Awaitable[int]", self._redis.hdel(HEALTH_KEY, report.connection))
 
     # The past of a connection
 

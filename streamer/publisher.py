@@ -382,6 +382,17 @@ class Publisher:
             self._log.warning(
                 "a spool segment ended in a torn record; it was cut", bytes_cut=segment.bytes_cut
             )
+            if segment.last is not None:
+                _data, last_ns, connection, _kind = segment.last
+                gap = gap_record(
+                    venue=self.venue,
+                    connection=connection.decode(),
+                    cause=GapCause.SPOOL_LOSS,
+                    from_ns=last_ns,
+                    to_ns=max(last_ns, segment.written_ns),
+                    detail=f"{segment.bytes_cut} bytes of a spool segment could not be read",
+                )
+                self.put_gap(gap)
         self._spool.torn.clear()
 
     def _adopt(self) -> None:

@@ -132,6 +132,11 @@ class Session:
             return None
         return max(self._socket.heard_ns, self._last_frame_ns or 0)
 
+    @property
+    def target(self) -> Target:
+        """What it is to carry."""
+        return self._target
+
     def retarget(self, target: Target) -> None:
         """What to carry from now on."""
         if target != self._target:

@@ -39,6 +39,8 @@ class TornSegment(NamedTuple):
     bytes_cut: int
     last: Entry | None
     """The last whole record before the cut."""
+    written_ns: int
+    """When the segment was last written, nanoseconds since the Unix epoch."""
 
 
 def encode(entry: Entry) -> bytes:
@@ -106,6 +108,7 @@ class Spool:
         self._tail: int | None = None
         self._head: BinaryIO | None = None
         self._offset = 0
+        self._last_read: Entry | None = None
         self.torn: list[TornSegment] = []
         """Segments found torn; whoever reads this reports them and clears it."""
 
@@ -208,18 +211,20 @@ class Spool:
             try:
                 entry = read_record(file)
             except ValueError:
-                self._cut(good, entries[-1] if entries else None)
+                self._cut(good)
                 file.seek(good)
                 break
             if entry is None:
                 break
             entries.append(entry)
+            self._last_read = entry
             size += len(entry[0])
         return entries
 
-    def _cut(self, offset: int, last: Entry | None) -> None:
+    def _cut(self, offset: int) -> None:
         path = self._segments[0]
-        self.torn.append(TornSegment(path, self._sizes[path] - offset, last))
+        cut = self._sizes[path] - offset
+        self.torn.append(TornSegment(path, cut, self._last_read, path.stat().st_mtime_ns))
         os.truncate(path, offset)
         self._sizes[path] = offset
 

@@ -255,6 +255,34 @@ def test_redis_restarted_empty_keeps_connections_and_leases(
     assert kalshi.handshakes == 1
 
 
+def test_redis_restarted_empty_moves_nothing_between_live_streamers(
+    kalshi: KalshiScript,
+    launch: Launch,
+    recorded: Recorded,
+    redis_server: RedisServer,
+    key_files: Mapping[str, Path],
+) -> None:
+    keys = kalshi_keys(key_files, 2)
+    launch(**keys)
+    launch(**keys)
+    wait_until_live(recorded, "kalshi-1", "kalshi-2")
+    wait_for(lambda: len({r.streamer for r in recorded.reports().values() if r.frames}) == 2, 15)
+    wait_for(lambda: all(len(kalshi.carriers(channel)) == 1 for channel in CHANNELS))
+    handshakes, carriers = kalshi.handshakes, [kalshi.carriers(channel) for channel in CHANNELS]
+    redis_server.kill()
+    for file in redis_server.directory.rglob("*.aof*"):
+        if file.is_file():
+            file.unlink()
+    sent = kalshi.send("trade", 50) + kalshi.send("ticker", 50)
+    redis_server.start()
+    wait_for(lambda: recorded.holds(sent))
+    wait_until_live(recorded, "kalshi-1", "kalshi-2")
+    time.sleep(3.5)
+    assert kalshi.handshakes == handshakes
+    assert [kalshi.carriers(channel) for channel in CHANNELS] == carriers
+    assert recorded.gaps() == []
+
+
 def test_redis_away_and_sigterm_the_next_streamer_finds_all(
     kalshi: KalshiScript, launch: Launch, recorded: Recorded, redis_server: RedisServer
 ) -> None:

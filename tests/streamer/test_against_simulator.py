@@ -1,0 +1,135 @@
+"""Streamers and the simulated exchanges together: the ledger says what must be in Redis."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamer_harness import Recorded, StreamerProcess, wait_for
+
+from hadron_tasks.local.redis_server import RedisServer
+from hadron_tasks.raw_stream import GapCause
+from streamer.kalshi_wire import CHANNEL_OF_TYPE
+
+RATE = 1500
+
+
+class SimulatorProcess:
+    """The simulated exchanges as people start them."""
+
+    def __init__(self, directory: Path) -> None:
+        with (directory / "simulator.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "streamer.simulator", "--data-dir", str(directory)),
+                    *("--rate", str(RATE), "--lifecycle-every", "1"),
+                ],
+                env=dict(os.environ),
+                stdout=log,
+                stderr=log,
+            )
+        description = directory / "simulator.json"
+        wait_for(description.exists)
+        self.told: dict[str, Any] = json.loads(description.read_text())
+
+    def control(self, path: str, **body: Any) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self.told["control_url"] + path, json.dumps(body).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+        return found
+
+    def environment(self) -> dict[str, str]:
+        found = {
+            "KALSHI_ENV": "simulator",
+            "HADRON_KALSHI_WS_URL": self.told["kalshi_ws_url"],
+            "HADRON_POLYGON_WS_URL": self.told["polygon_ws_url"],
+            "POLYGON_API_KEY": self.told["polygon_api_key"],
+        }
+        for key in self.told["kalshi_keys"]:
+            found[f"KALSHI_API_KEY_{key['slot']}"] = key["key_id"]
+            found[f"KALSHI_PRIVATE_KEY_{key['slot']}_PATH"] = key["private_key_path"]
+        return found
+
+    def ledger_lines(self) -> Counter[str]:
+        """Data messages sent, by venue."""
+        text = Path(self.told["ledger_path"]).read_text()
+        return Counter(line.split("\t")[1] for line in text.splitlines())
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[SimulatorProcess]:
+    directory = tmp_path / "simulator"
+    directory.mkdir()
+    running = SimulatorProcess(directory)
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+def data_messages(recorded: Recorded) -> Counter[str]:
+    """Data messages in Redis, by venue; frames appended twice count once."""
+    found: Counter[str] = Counter()
+    for frame in set(recorded.entries("kalshi")):
+        if frame.data.startswith(b'{"type":"') or frame.data.startswith(b'{"sid"'):
+            found["kalshi"] += json.loads(frame.data)["type"] in CHANNEL_OF_TYPE
+    for frame in set(recorded.entries("polygon")):
+        events = json.loads(frame.data)
+        found["polygon"] += sum(event["ev"] != "status" for event in events)
+    return found
+
+
+def missing(recorded: Recorded) -> int:
+    """Messages that gap records name as missing."""
+    return sum(gap.missing or 0 for gap in recorded.gaps())
+
+
+def test_all_that_was_sent_is_in_redis_though_redis_is_killed(
+    simulator: SimulatorProcess, recorded: Recorded, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    environment = {
+        "HADRON_REDIS_URL": redis_server.url,
+        "HADRON_DATA_DIR": str(tmp_path / "data"),
+        "HADRON_KALSHI_BOOKS": "KXNBAGAME,KXBTCD",
+        **simulator.environment(),
+    }
+    streamer = StreamerProcess(environment, tmp_path / "streamer.log")
+    try:
+        wait_for(lambda: len(recorded.live()) == 8)
+        time.sleep(1.0)
+        redis_server.kill()
+        time.sleep(1.0)
+        redis_server.start()
+        time.sleep(1.0)
+        assert simulator.control("/faults", fault="overflow", channel="trade")["struck"] == 1
+        wait_for(lambda: any(gap.cause is GapCause.BUFFER_OVERFLOW for gap in recorded.gaps()))
+        simulator.control("/faults", fault="skip", count=3, channel="orderbook_delta")
+        skipped = Path(simulator.told["skipped_path"])
+        wait_for(lambda: missing(recorded) == len(skipped.read_text().splitlines()) > 0)
+        simulator.control("/pause")
+        time.sleep(0.5)
+        assert streamer.terminate() == 0
+    finally:
+        if streamer.process.poll() is None:
+            streamer.kill()
+    simulator.stop()
+    assert data_messages(recorded) == simulator.ledger_lines()
+    assert {gap.cause for gap in recorded.gaps()} == {
+        GapCause.BUFFER_OVERFLOW,
+        GapCause.SEQUENCE_JUMP,
+    }
