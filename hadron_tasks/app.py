@@ -18,7 +18,7 @@ MAINTENANCE_QUEUE = "maintenance"
 POKE_EVERY_S = 2.0
 """How often beat looks whether a stream has data and no drain: the net under lost pokes."""
 
-PARTITIONS_EVERY_S = 3600.0
+HOUSEKEEPING_EVERY_S = 3600.0
 
 # Tasks are short: a drain runs for its budget of a few seconds. A visibility timeout far above
 # that never redelivers a task that still runs, and one whose worker died soon enough.
@@ -89,11 +89,12 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         }
         for venue in settings.venues
     }
-    schedule["keep-partitions"] = {
-        "task": "hadron.keep_partitions",
-        "schedule": PARTITIONS_EVERY_S,
-        "options": {"expires": PARTITIONS_EVERY_S},
-    }
+    for name in ("keep_partitions", "tidy_streams"):
+        schedule[name.replace("_", "-")] = {
+            "task": f"hadron.{name}",
+            "schedule": HOUSEKEEPING_EVERY_S,
+            "options": {"expires": HOUSEKEEPING_EVERY_S},
+        }
     return schedule
 
 

@@ -164,7 +164,7 @@ def _goes_on(stopping: _Stopping, deadline: float | None) -> bool:
 
 def _say_restarts(fleet: Fleet) -> None:
     for name in fleet.watch():
-        console.print(f"{name} died and was restarted; see {fleet.processes[name].log_path}")
+        console.print(f"{name} died and was restarted; its log is in {fleet.options.data_dir}")
 
 
 def _report(accounts: list[VenueAccount], problems: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import redis
 
@@ -16,6 +16,9 @@ what a batch takes, so that a slow reader's entries are rarely done twice (and t
 
 RELEASED = "released"
 """The consumer that holds entries given back: nobody reads as it, anybody may claim from it."""
+
+GONE_AFTER_MS = 3600 * 1000
+"""A consumer that has not read for so long was a process that is gone."""
 
 _LONG_IDLE_MS = 24 * 3600 * 1000
 
@@ -143,6 +146,26 @@ class StreamConsumer:
         if strange:
             self.acknowledge(strange)
         return deliveries
+
+
+def forget_gone_consumers(client: redis.Redis, venue: str) -> int:
+    """Take consumers of ended processes off the group; returns how many.
+
+    One that still holds entries stays until they are claimed: deleting it would lose them.
+    """
+    stream = stream_key(venue)
+    try:
+        consumers: list[dict[str, Any]] = client.xinfo_consumers(stream, GROUP)  # type: ignore[assignment]
+    except redis.ResponseError:  # no stream or no group yet
+        return 0
+    gone = [
+        one["name"]
+        for one in consumers
+        if one["pending"] == 0 and one["idle"] > GONE_AFTER_MS and one["name"] != RELEASED.encode()
+    ]
+    for name in gone:
+        client.xgroup_delconsumer(stream, GROUP, name)
+    return len(gone)
 
 
 def _alien(entry_id: bytes, fields: dict[bytes, bytes]) -> RawFrame:

@@ -26,6 +26,7 @@ from hadron_tasks.status import is_fresh, read_streams
 from hadron_tasks.store.accounts import Counts, total_counts
 from hadron_tasks.store.migrations import upgrade
 from hadron_tasks.store.session import engine_for, raw_connection
+from hadron_tasks.venues.kalshi.signing import KalshiSigner
 
 SIMULATOR_READY_S = 30.0
 WORKER_STOP_S = 30.0
@@ -105,7 +106,9 @@ class Fleet:
 
     def watch(self) -> list[str]:
         """Restart what died; returns the names of those restarted now."""
-        return [name for name, process in self.processes.items() if process.watch()]
+        services = {"redis": self.redis_server, "postgresql": self.postgres_server}
+        revived = [name for name, server in services.items() if server and server.revive()]
+        return revived + [name for name, process in self.processes.items() if process.watch()]
 
     def finish(self) -> list[str]:
         """Stop in order, so that everything received is stored before the workers end.
@@ -292,11 +295,20 @@ def _counts(connection: PgConnection, venues: tuple[str, ...]) -> dict[str, Coun
 
 
 def options_from(settings: Settings, **chosen: Any) -> FleetOptions:
-    """Fill the options that depend on settings: services and simulators where none are set."""
+    """Fill the options that depend on settings: services and simulators where none are set.
+
+    Raises:
+        ConfigurationError: A Kalshi key cannot be used; names the variable.
+    """
     venues: tuple[str, ...] = chosen["venues"]
     simulate = set()
-    if "kalshi" in venues and (settings.kalshi_env == "simulator" or not settings.kalshi_keys()):
-        simulate.add("kalshi")
+    if "kalshi" in venues:
+        keys = () if settings.kalshi_env == "simulator" else settings.kalshi_keys()
+        for key in keys:
+            # Read here once, so that a bad key is told now and not in a streamer's log.
+            KalshiSigner.load(key)
+        if not keys:
+            simulate.add("kalshi")
     if "polygon" in venues and settings.polygon_api_key is None:
         simulate.add("polygon")
     given = settings.model_fields_set

@@ -105,6 +105,14 @@ class PostgresServer:
         """End it as a crash would (SIGKILL to the postmaster)."""
         self._end(signal.SIGKILL)
 
+    def revive(self) -> bool:
+        """Start it again if it died by itself; returns whether it had."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._process = None
+        self.start()
+        return True
+
     def _configure(self) -> None:
         configuration = self.directory / "postgresql.conf"
         text = configuration.read_text()

@@ -167,7 +167,7 @@ def settle(
             settled.append(
                 VenueAccount(
                     venue=venue,
-                    sent=sent.get(venue, 0) if ledger is not None else None,
+                    sent=sent.get(venue),
                     frames_received=counts.frames,
                     stored=counts.ticks + counts.lifecycle,
                     redelivered=counts.duplicates,

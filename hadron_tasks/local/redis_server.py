@@ -116,6 +116,13 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    def revive(self) -> bool:
+        """Start it again if it died by itself; returns whether it had."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self.start()
+        return True
+
     def restart(self) -> None:
         """Stop it in order and start it again on the same port and data."""
         self.stop()

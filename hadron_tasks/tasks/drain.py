@@ -14,6 +14,7 @@ import redis
 
 from hadron_tasks.app import app
 from hadron_tasks.ingest.batch import BatchWriter
+from hadron_tasks.ingest.consumer import forget_gone_consumers
 from hadron_tasks.ingest.drain import Drain, counted_as_active, drains_missing
 from hadron_tasks.pokes import DRAIN_TASK, POKE_EXPIRES_S
 from hadron_tasks.settings import get_settings
@@ -46,6 +47,13 @@ def poke_drain(venue: str) -> Report:
     for _ in range(missing):
         _poke(venue)
     return {"poked": missing}
+
+
+@app.task(name="hadron.tidy_streams", base=HadronTask)  # type: ignore[untyped-decorator]
+def tidy_streams() -> Report:
+    """Forget the stream consumers of processes that ended."""
+    client = _redis()
+    return {venue: forget_gone_consumers(client, venue) for venue in get_settings().venues}
 
 
 def _poke(venue: str) -> None:

@@ -154,6 +154,11 @@ def test_a_message_that_is_missing_shows_in_the_exit_code(terminal: Terminal) ->
     [
         ({}, ["up", "--venues", "nyse"], "There is no venue 'nyse'"),
         ({"KALSHI_API_KEY_1": "id"}, ["up"], "KALSHI_PRIVATE_KEY_1_PATH"),
+        (
+            {"KALSHI_API_KEY_1": "id", "KALSHI_PRIVATE_KEY_1_PATH": "none.pem"},
+            ["up"],
+            "KALSHI_PRIVATE_KEY_1_PATH names none.pem, which does not exist",
+        ),
         ({"HADRON_DRAIN_BATCH": "no"}, ["up"], "HADRON_DRAIN_BATCH"),
         ({"HADRON_REDIS_URL": "redis://127.0.0.1:1/0"}, ["status"], "Redis cannot be reached"),
         (

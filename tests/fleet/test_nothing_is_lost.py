@@ -14,6 +14,9 @@ from hadron_tasks.local.reconcile import VenueAccount
 
 pytestmark = pytest.mark.fleet
 
+CONNECTIONS = 8
+"""Four Kalshi keys, and a Polygon connection each for stocks, indices, crypto and forex."""
+
 StartFleet = Callable[..., RunningFleet]
 
 
@@ -95,12 +98,15 @@ def test_a_killed_streamer_loses_only_what_a_gap_record_tells(start_fleet: Start
     fleet = start_fleet()
     fleet.wait_until_flowing()
     fleet.run_for(3)
-    for name in ("streamer-kalshi-1",):
+    for name in ("streamer-kalshi-1", "streamer-polygon-1"):
         pid = fleet.processes[name].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
     fleet.wait_for(
-        lambda: len(fleet.query("SELECT 1 FROM feed_gaps WHERE cause = 'streamer_death'")) >= 4,
+        lambda: (
+            len(fleet.query("SELECT 1 FROM feed_gaps WHERE cause = 'streamer_death'"))
+            >= CONNECTIONS
+        ),
         45,
         "a gap record for each connection",
     )
@@ -125,7 +131,7 @@ def test_everything_is_asked_to_end_at_once_and_started_again(start_fleet: Start
     for process in ours:
         process.start()
     fleet.wait_for(
-        lambda: len(fleet.query("SELECT 1 FROM feed_gaps WHERE cause = 'shutdown'")) >= 4,
+        lambda: len(fleet.query("SELECT 1 FROM feed_gaps WHERE cause = 'shutdown'")) >= CONNECTIONS,
         45,
         "a gap record for each connection",
     )

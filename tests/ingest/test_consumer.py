@@ -9,7 +9,7 @@ import redis
 
 from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.ingest import consumer as consumer_module
-from hadron_tasks.ingest.consumer import StreamConsumer
+from hadron_tasks.ingest.consumer import StreamConsumer, forget_gone_consumers
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import RawFrame, frame_fields, stream_key
 
@@ -80,3 +80,20 @@ def test_redis_away_is_told_as_such(client: redis.Redis, redis_server: RedisServ
     redis_server.stop()
     with pytest.raises(StreamUnavailable, match="Redis is not available"):
         StreamConsumer(client, "kalshi", "one").read(10, 10)
+
+
+def test_consumers_of_ended_processes_are_forgotten_once_they_hold_nothing(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "GONE_AFTER_MS", 1)
+    assert forget_gone_consumers(client, "kalshi") == 0
+    publish(client, 2)
+    holder = StreamConsumer(client, "kalshi", "holder")
+    held = holder.read(1, 10)
+    done = StreamConsumer(client, "kalshi", "done")
+    done.acknowledge([delivery.entry_id for delivery in done.read(1, 10)])
+    time.sleep(0.01)
+    assert forget_gone_consumers(client, "kalshi") == 1
+    holder.acknowledge([delivery.entry_id for delivery in held])
+    time.sleep(0.01)
+    assert forget_gone_consumers(client, "kalshi") == 1
