@@ -36,7 +36,7 @@ class CarrierRecord(BaseModel):
     items: frozenset[str] = frozenset()
     """Items confirmed or asked for that nobody has taken over."""
     clean: bool = False
-    """Whether its streamer stopped in order, with everything received in Redis."""
+    """Whether its streamer stopped in order."""
     hole_from_ns: int | None = None
     """Where a hole begins that was open when this was written."""
 

@@ -118,12 +118,10 @@ class Fleet:
             if not task.done():
                 task.cancel()
         await asyncio.gather(*(pool.stop_reading() for pool in pools))
-        complete = await asyncio.gather(
+        await asyncio.gather(
             *(p.close(t, FLUSH_WITHIN_S) for p, t in zip(publishers, publishing, strict=True))
         )
-        await asyncio.gather(
-            *(pool.leave(complete=done) for pool, done in zip(pools, complete, strict=True))
-        )
+        await asyncio.gather(*(pool.leave() for pool in pools))
         await pokes.close()
         poker.close()
         stopped.cancel()

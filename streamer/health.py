@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import cast
 
+import redis.asyncio as redis
 from pydantic import ValidationError
 
-from hadron_tasks.feed_health import REPORT_STALE_AFTER_S, ConnectionHealth, ConnectionState
+from hadron_tasks.feed_health import (
+    HEALTH_KEY,
+    REPORT_STALE_AFTER_S,
+    ConnectionHealth,
+    ConnectionState,
+)
 
 DEFAULT_MAX_AGE_S = 60.0
+_WAITING_MARK = "@"
 
 
 class Report(ConnectionHealth):
@@ -55,9 +63,53 @@ def faults(reports: Iterable[Report], host: str, now_ns: int, max_age_s: float) 
     return [fault for report in fresh if (fault := _fault(report, now_ns, max_age_s))]
 
 
-def now_ns() -> int:
-    """The time of a report, nanoseconds since the epoch."""
-    return time.time_ns()
+async def write_reports(
+    client: redis.Redis, venue: str, streamer: str, reports: Sequence[Report]
+) -> None:
+    """Write a process' reports of one venue; without any connection, that it waits for a key."""
+    waiting = waiting_name(venue, streamer)
+    pipeline = client.pipeline(transaction=False)
+    for report in reports:
+        pipeline.hset(HEALTH_KEY, report.connection, report.model_dump_json())
+    if reports:
+        pipeline.hdel(HEALTH_KEY, waiting)
+    else:
+        report = Report(
+            venue=venue,
+            connection=waiting,
+            streamer=streamer,
+            state=ConnectionState.WAITING_FOR_KEY,
+            reported_ns=time.time_ns(),
+        )
+        pipeline.hset(HEALTH_KEY, waiting, report.model_dump_json())
+    await pipeline.execute()
+
+
+async def withdraw(
+    client: redis.Redis, venue: str, streamer: str, reports: Sequence[Report]
+) -> None:
+    """Write a stopped process' last reports."""
+    if reports:
+        await write_reports(client, venue, streamer, reports)
+    await _delete(client, waiting_name(venue, streamer))
+
+
+async def purge_waiting(client: redis.Redis, older_than_s: float) -> None:
+    """Drop the reports of streamers that died waiting: nobody else has their names."""
+    values = await cast("Awaitable[dict[bytes, bytes]]", client.hgetall(HEALTH_KEY))
+    oldest_ns = time.time_ns() - int(older_than_s * 1e9)
+    for report in parse_reports(values.values()):
+        if _WAITING_MARK in report.connection and report.reported_ns < oldest_ns:
+            await _delete(client, report.connection)
+
+
+def waiting_name(venue: str, streamer: str) -> str:
+    """What a process that waits for a key of a venue reports as."""
+    return f"{venue}{_WAITING_MARK}{streamer}"
+
+
+async def _delete(client: redis.Redis, connection: str) -> None:
+    await cast("Awaitable[int]", client.hdel(HEALTH_KEY, connection))
 
 
 def _fault(report: Report, now_ns: int, max_age_s: float) -> str | None:

@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import redis.asyncio as redis
 import structlog
@@ -22,7 +21,6 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
-from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState
 from hadron_tasks.raw_stream import GapCause
 from streamer.append_link import CONTINUITY_KEY
 from streamer.carriers import (
@@ -37,7 +35,7 @@ from streamer.carriers import (
 )
 from streamer.continuity import gap_record
 from streamer.conversation import Endpoint
-from streamer.health import Report, parse_reports
+from streamer.health import purge_waiting, withdraw, write_reports
 from streamer.leases import Leases, Renewal
 from streamer.open_markets import OpenMarkets
 from streamer.plan import Target, books_of, channel_of, target_of
@@ -122,7 +120,6 @@ class Pool:
         self._run_id: str | None = None
         self._away = False
         self._over = 0
-        self._waiting_name = f"{options.venue}@{options.streamer}"
 
     async def run(self) -> None:
         """Hold connections until cancelled."""
@@ -150,23 +147,19 @@ class Pool:
             for task in late:
                 task.cancel()
 
-    async def leave(self, *, complete: bool) -> None:
-        """Say goodbye in Redis, if it is there: records, health, leases.
-
-        Args:
-            complete: Whether everything received is in Redis.
-        """
+    async def leave(self) -> None:
+        """Say goodbye in Redis, if it is there: records, health, leases."""
         try:
             pipeline = self._redis.pipeline(transaction=False)
             for member in self._members.values():
                 session = member.session
                 name = session.endpoint.name
-                record = self._record(member).model_copy(update={"clean": complete})
+                record = self._record(member).model_copy(update={"clean": True})
                 note_record(pipeline, name, record)
                 pipeline.delete(up_key(name))
-                pipeline.hset(HEALTH_KEY, name, session.report().model_dump_json())
-            pipeline.hdel(HEALTH_KEY, self._waiting_name)
             await pipeline.execute()
+            reports = [member.session.report() for member in self._members.values()]
+            await withdraw(self._redis, self._options.venue, self._options.streamer, reports)
             await self._leases.leave()
         except (RedisError, OSError) as error:
             self._log.warning("Redis is away; leases run out by themselves", reason=str(error))
@@ -367,33 +360,11 @@ class Pool:
             self._publisher.put_gap(gap)
 
     async def _report(self) -> None:
-        pipeline = self._redis.pipeline(transaction=False)
-        for member in self._members.values():
-            report = member.session.report()
-            pipeline.hset(HEALTH_KEY, report.connection, report.model_dump_json())
-        if self._members:
-            pipeline.hdel(HEALTH_KEY, self._waiting_name)
-        else:
-            waiting = Report(
-                venue=self._options.venue,
-                connection=self._waiting_name,
-                streamer=self._options.streamer,
-                state=ConnectionState.WAITING_FOR_KEY,
-                reported_ns=time.time_ns(),
-            )
-            pipeline.hset(HEALTH_KEY, self._waiting_name, waiting.model_dump_json())
-        await pipeline.execute()
+        reports = [member.session.report() for member in self._members.values()]
+        await write_reports(self._redis, self._options.venue, self._options.streamer, reports)
         if time.monotonic() >= self._next_purge:
             self._next_purge = time.monotonic() + PURGE_EVERY_S
-            await self._purge()
-
-    async def _purge(self) -> None:
-        """Drop the reports of streamers that died waiting: nobody else has their names."""
-        values = await cast("Awaitable[dict[bytes, bytes]]", self._redis.hgetall(HEALTH_KEY))
-        oldest_ns = time.time_ns() - int(PURGE_EVERY_S * 1e9)
-        for report in parse_reports(values.values()):
-            if "@" in report.connection and report.reported_ns < oldest_ns:
-                await cast("Awaitable[int]", self._redis.hdel(HEALTH_KEY, report.connection))
+            await purge_waiting(self._redis, PURGE_EVERY_S)
 
     # The past of a connection
 
