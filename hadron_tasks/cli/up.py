@@ -18,6 +18,7 @@ from hadron_tasks.cli.fleet_view import FleetView, account_table
 from hadron_tasks.cli.output import console
 from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.local.fleet import Fleet, options_from
+from hadron_tasks.local.lifeline import sole_user_of
 from hadron_tasks.local.reconcile import VenueAccount
 from hadron_tasks.settings import get_settings
 
@@ -90,7 +91,7 @@ def up(
     fleet = Fleet(options, click.echo)
     accounts: list[VenueAccount] = []
     problems: list[str] = []
-    with _stop_signals() as stopping:
+    with sole_user_of(options.data_dir), _stop_signals() as stopping:
         try:
             fleet.start()
             announce_fleet(options.data_dir, fleet.redis_url, fleet.database_url)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 
 import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from sqlalchemy import Engine
 
-from hadron_tasks.errors import StoreUnavailable, StreamUnavailable
+from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
 from hadron_tasks.ingest.latency import histogram, latency_key
@@ -27,8 +26,9 @@ GATHER_S = 0.02
 """A batch smaller than GATHER_BELOW waits so long for company before the next read: a commit for
 every handful of frames would cost far more than the little latency this adds."""
 
-ACTIVE_GRACE_S = 5.0
-"""How long past its budget a drain counts as at work; a killed one is forgotten after it."""
+ACTIVE_FOR_S = 3.0
+"""How long a drain counts as at work after it last said so, which it does with every batch. A
+killed one is forgotten after it, and another takes its place."""
 
 COOL_DOWN_S = 2.0
 """How long a drain that found no database keeps its place, so that no other tries at once."""
@@ -63,12 +63,19 @@ class Drain:
         self._consumer = StreamConsumer(client, venue, consumer_name)
         self._batch = batch
 
-    def run(self, budget_s: float, *, linger: bool = True) -> Counts:
+    def run(
+        self,
+        budget_s: float,
+        *,
+        linger: bool = True,
+        still_here: Callable[[], None] = lambda: None,
+    ) -> Counts:
         """Drain until the stream was empty for ``IDLE_S`` or ``budget_s`` is spent.
 
         Args:
             linger: False ends as soon as the stream is caught up with: for a drain that helps
                 another one, whose process other venues may be waiting for.
+            still_here: Called with every batch.
 
         Raises:
             StoreUnavailable: PostgreSQL is away; what was read is given back to the stream.
@@ -80,11 +87,13 @@ class Drain:
         # The database first: entries that cannot be stored should not be read at all.
         with raw_connection(self._engine) as connection:
             while abandoned := self._consumer.claim_abandoned(self._batch):
+                still_here()
                 total.add(self._store(connection, abandoned))
                 if time.monotonic() > deadline:
                     return total
             while (left_s := deadline - time.monotonic()) > 0:
                 deliveries = self._consumer.read(self._batch, int(min(left_s, IDLE_S) * 1000))
+                still_here()
                 if not deliveries:
                     break
                 total.add(self._store(connection, deliveries))
@@ -118,60 +127,50 @@ class Drain:
             pipeline.execute()
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
-    """Where a drain stands among those at work on its venue."""
+    """A drain's place among those at work on its venue, held from :meth:`take` to :meth:`leave`."""
 
-    wanted: int
-    """How many drains the backlog is worth, at least one."""
-    active: int
-    """How many are at work, this one included."""
-
-    @property
-    def is_surplus(self) -> bool:
-        """There are enough without this one: its poke came late."""
-        return self.active > self.wanted
-
-    @property
-    def is_helper(self) -> bool:
+    def __init__(
+        self, client: redis.Redis, venue: str, drain_id: str, wanted: int, active: int
+    ) -> None:
+        self._client = client
+        self._key = active_drains_key(venue)
+        self._drain_id = drain_id
+        self.is_surplus = active > wanted
+        """There are enough drains without this one: its poke came late."""
+        self.is_helper = active > 1
         """Another drain stays on the stream when this one has caught up."""
-        return self.active > 1
 
+    @classmethod
+    def take(cls, client: redis.Redis, venue: str, drain_id: str, max_parallel: int) -> Place:
+        """Count among the drains at work on ``venue``.
 
-@contextmanager
-def counted_as_active(
-    client: redis.Redis, venue: str, drain_id: str, budget_s: float, max_parallel: int
-) -> Iterator[Place]:
-    """Count a drain among those at work on a venue while the body runs.
+        Raises:
+            StreamUnavailable: Redis cannot be reached.
+        """
+        key = active_drains_key(venue)
+        now = time.time()
+        try:
+            with client.pipeline(transaction=True) as pipeline:
+                pipeline.zremrangebyscore(key, "-inf", now)
+                pipeline.zadd(key, {drain_id: now + ACTIVE_FOR_S})
+                pipeline.zcard(key)
+                pipeline.xlen(stream_key(venue))
+                _, _, active, backlog = pipeline.execute()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise StreamUnavailable(f"Redis is not available now ({error}).") from error
+        wanted = max(1, drains_wanted(backlog, max_parallel))
+        return cls(client, venue, drain_id, wanted, active)
 
-    Raises:
-        StreamUnavailable: Redis cannot be reached.
-    """
-    key = active_drains_key(venue)
-    now = time.time()
-    try:
-        with client.pipeline(transaction=True) as pipeline:
-            pipeline.zremrangebyscore(key, "-inf", now)
-            pipeline.zadd(key, {drain_id: now + budget_s + ACTIVE_GRACE_S})
-            pipeline.zcard(key)
-            pipeline.xlen(stream_key(venue))
-            _, _, active, backlog = pipeline.execute()
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise StreamUnavailable(f"Redis is not available now ({error}).") from error
-    stays_until: float | None = None
-    try:
-        yield Place(max(1, drains_wanted(backlog, max_parallel)), active)
-    except StoreUnavailable:
-        # Stay counted for a moment: without it every frame that arrives would start a drain that
-        # cannot store it either.
-        stays_until = time.time() + COOL_DOWN_S
-        raise
-    finally:
+    def keep(self, for_s: float = ACTIVE_FOR_S) -> None:
+        """Count for ``for_s`` more seconds."""
         with suppress(redis.RedisError):
-            if stays_until is None:
-                client.zrem(key, drain_id)
-            else:
-                client.zadd(key, {drain_id: stays_until})
+            self._client.zadd(self._key, {self._drain_id: time.time() + for_s})
+
+    def leave(self) -> None:
+        """Count no more."""
+        with suppress(redis.RedisError):
+            self._client.zrem(self._key, self._drain_id)
 
 
 def drains_missing(client: redis.Redis, venue: str, max_parallel: int) -> int:

@@ -19,6 +19,7 @@ import psycopg2
 from psycopg2 import sql
 
 from hadron_tasks.errors import ConfigurationError, HadronError
+from hadron_tasks.local.lifeline import ends_with_parent
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
@@ -143,6 +144,7 @@ class PostgresServer:
                 # Not in the terminal's group: Ctrl-C must reach the supervisor alone.
                 start_new_session=True,
                 user=cluster.system_user,
+                preexec_fn=ends_with_parent(signal.SIGINT),
                 cwd=self.directory,
             )
 

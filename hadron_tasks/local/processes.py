@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hadron_tasks.local.lifeline import ends_with_parent
+
 RESTART_AFTER_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Pauses before restarts of a process that keeps dying; the last one repeats."""
 
@@ -59,6 +61,7 @@ class ManagedProcess:
                 # Not in the terminal's group: Ctrl-C must reach the supervisor alone, which
                 # stops the others in order. And a group of its own, to end its children with it.
                 start_new_session=True,
+                preexec_fn=ends_with_parent(signal.SIGTERM),
             )
         self._started = time.monotonic()
         self._restart_at = None

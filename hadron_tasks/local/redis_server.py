@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
@@ -10,9 +11,13 @@ from pathlib import Path
 import redis
 
 from hadron_tasks.errors import ConfigurationError, HadronError
+from hadron_tasks.local.lifeline import ends_with_parent
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
+
+MAX_MEMORY_BYTES = 2 * 1024**3
+"""Millions of frames; above the memory mark streamers use their spool instead."""
 
 
 def free_port() -> int:
@@ -75,7 +80,7 @@ class RedisServer:
                     *("--port", str(self.port), "--bind", "127.0.0.1"),
                     *("--dir", str(self.directory), "--appendonly", "yes"),
                     *("--appendfsync", "everysec", "--maxmemory-policy", "noeviction"),
-                    *("--save", "", "--tcp-backlog", "128"),
+                    *("--maxmemory", str(MAX_MEMORY_BYTES), "--save", ""),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -83,6 +88,7 @@ class RedisServer:
                 # Not in the terminal's group: Ctrl-C must reach the supervisor alone, which
                 # stops Redis last.
                 start_new_session=True,
+                preexec_fn=ends_with_parent(signal.SIGTERM),
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         with redis.Redis.from_url(self.url, socket_timeout=2) as client:

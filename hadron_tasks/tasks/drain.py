@@ -13,9 +13,10 @@ from functools import cache
 import redis
 
 from hadron_tasks.app import app
+from hadron_tasks.errors import StoreUnavailable
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import forget_gone_consumers
-from hadron_tasks.ingest.drain import Drain, counted_as_active, drains_missing
+from hadron_tasks.ingest.drain import COOL_DOWN_S, Drain, Place, drains_missing
 from hadron_tasks.pokes import DRAIN_TASK, POKE_EXPIRES_S
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.instruments import InstrumentCache
@@ -28,13 +29,24 @@ from hadron_tasks.venues.registry import rules_for
 def drain_raw(self: HadronTask, venue: str) -> Report:
     """Move a venue's frames from the raw stream to PostgreSQL; ends when it is empty."""
     settings = get_settings()
-    budget_s = settings.drain_budget_s
     client = _redis()
     most = settings.drain_max_parallel
-    with counted_as_active(client, venue, self.request.id, budget_s, most) as place:
+    place = Place.take(client, venue, self.request.id, most)
+    try:
         if place.is_surplus:
+            place.leave()
             return {"surplus": True}
-        counts = _drain(venue).run(budget_s, linger=not place.is_helper)
+        counts = _drain(venue).run(
+            settings.drain_budget_s, linger=not place.is_helper, still_here=place.keep
+        )
+    except StoreUnavailable:
+        # Without this every frame that arrives would start a drain that cannot store it either.
+        place.keep(COOL_DOWN_S)
+        raise
+    except BaseException:
+        place.leave()
+        raise
+    place.leave()
     if drains_missing(client, venue, most):
         _poke(venue)
     return {name: count for name, count in asdict(counts).items() if count}

@@ -1,77 +1,19 @@
-"""A whole fleet of real processes for a test, and the final account of what it stored."""
+"""Fleets for tests, ended with whatever they left behind."""
 
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
+from running_fleet import VENUES, RunningFleet
+from terminal import Terminal
 
-from hadron_tasks.local.fleet import Fleet, FleetOptions
-from hadron_tasks.local.reconcile import VenueAccount
-
-VENUES = ("kalshi", "polygon")
-
-
-class RunningFleet(Fleet):
-    """A fleet with what tests ask of it."""
-
-    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(self.database_url)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                return cursor.fetchall()
-        finally:
-            connection.close()
-
-    def wait_for(self, condition: Callable[[], object], timeout_s: float, what: str) -> None:
-        """Wait until ``condition`` holds, keeping dead processes restarted meanwhile."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            self.watch()
-            if condition():
-                return
-            time.sleep(0.1)
-        raise AssertionError(
-            f"{what} did not come about in {timeout_s:.0f} s; logs: {self.tails()}"
-        )
-
-    def run_for(self, seconds: float) -> None:
-        """Let it run, keeping dead processes restarted."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.watch()
-            time.sleep(0.1)
-
-    def ticks(self, venue: str) -> int:
-        rows = self.query(
-            "SELECT coalesce(sum(ticks), 0) FROM ingest_counts WHERE venue = %s", venue
-        )
-        return int(rows[0][0])
-
-    def wait_until_flowing(self) -> None:
-        """Wait until ticks of every venue are stored."""
-        for venue in self.options.venues:
-            self.wait_for(lambda venue=venue: self.ticks(venue) > 0, 60, f"the first {venue} tick")
-
-    def finish_and_account(self) -> dict[str, VenueAccount]:
-        """Stop in order, and account for every message."""
-        problems = self.finish()
-        assert problems == [], self.tails()
-        return {account.venue: account for account in self.settle()}
-
-    def tails(self) -> str:
-        """The last lines of every log, for a failing test."""
-        return "\n".join(
-            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:])
-            for path in sorted(self.logs.glob("*.log"))
-        )
+from hadron_tasks.local.fleet import FleetOptions
 
 
 @pytest.fixture
@@ -100,4 +42,16 @@ def start_fleet() -> Iterator[Callable[..., RunningFleet]]:
     yield start
     for fleet in running:
         fleet.close()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    # Not under pytest's own temporary directory: its name is too long for a Unix socket.
+    directory = Path(tempfile.mkdtemp(prefix="hadron-up-"))
+    opened = Terminal(directory)
+    yield opened
+    if opened.up is not None and opened.up.poll() is None:
+        opened.up.send_signal(signal.SIGINT)
+        opened.up.communicate(timeout=90)
     shutil.rmtree(directory, ignore_errors=True)

@@ -4,82 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import pytest
+from terminal import HADRON, Terminal
 
 pytestmark = pytest.mark.fleet
 
-HADRON = str(Path(sys.executable).with_name("hadron"))
 RECORDINGS = Path(__file__).parents[1] / "venues" / "fixtures"
-
-
-class Terminal:
-    """A directory with a fleet, and commands typed into it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.up: subprocess.Popen[str] | None = None
-
-    def start(self, *options: str) -> None:
-        self.up = subprocess.Popen(
-            [HADRON, "up", "--rate", "300", "--no-flower", *options],
-            cwd=self.directory,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def end(self, timeout_s: float = 90) -> tuple[int, str]:
-        """Its exit code and all it said."""
-        assert self.up is not None
-        output, _ = self.up.communicate(timeout=timeout_s)
-        return self.up.returncode, output
-
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [HADRON, *arguments], cwd=self.directory, capture_output=True, text=True, timeout=60
-        )
-        if check:
-            assert done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    def status(self) -> dict[str, dict[str, Any]]:
-        document = json.loads(self.run("status", "--json").stdout)
-        return {venue["venue"]: venue for venue in document["venues"]}
-
-    def wait_for(self, condition: Callable[[], object], timeout_s: float = 60) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline, "it did not come about"
-            assert self.up is not None
-            assert self.up.poll() is None, self.up.communicate()[0]
-            time.sleep(0.3)
-
-    def wait_until_flowing(self) -> None:
-        self.wait_for((self.directory / ".hadron" / "fleet.json").exists)
-        self.wait_for(lambda: all(venue["ticks"] for venue in self.status().values()))
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    # Not under pytest's own temporary directory: its name is too long for a Unix socket.
-    directory = Path(tempfile.mkdtemp(prefix="hadron-up-"))
-    opened = Terminal(directory)
-    yield opened
-    if opened.up is not None and opened.up.poll() is None:
-        opened.up.send_signal(signal.SIGINT)
-        opened.up.communicate(timeout=90)
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def test_a_run_ends_by_itself_with_everything_accounted_for(terminal: Terminal) -> None:

@@ -1,0 +1,70 @@
+"""A whole fleet of real processes, with what tests ask of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg2
+
+from hadron_tasks.local.fleet import Fleet
+from hadron_tasks.local.reconcile import VenueAccount
+
+VENUES = ("kalshi", "polygon")
+
+
+class RunningFleet(Fleet):
+    """A fleet with what tests ask of it."""
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(self.database_url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def wait_for(self, condition: Callable[[], object], timeout_s: float, what: str) -> None:
+        """Wait until ``condition`` holds, keeping dead processes restarted meanwhile."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self.watch()
+            if condition():
+                return
+            time.sleep(0.1)
+        raise AssertionError(
+            f"{what} did not come about in {timeout_s:.0f} s; logs: {self.tails()}"
+        )
+
+    def run_for(self, seconds: float) -> None:
+        """Let it run, keeping dead processes restarted."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.watch()
+            time.sleep(0.1)
+
+    def ticks(self, venue: str) -> int:
+        rows = self.query(
+            "SELECT coalesce(sum(ticks), 0) FROM ingest_counts WHERE venue = %s", venue
+        )
+        return int(rows[0][0])
+
+    def wait_until_flowing(self) -> None:
+        """Wait until ticks of every venue are stored."""
+        for venue in self.options.venues:
+            self.wait_for(lambda venue=venue: self.ticks(venue) > 0, 60, f"the first {venue} tick")
+
+    def finish_and_account(self) -> dict[str, VenueAccount]:
+        """Stop in order, and account for every message."""
+        problems = self.finish()
+        assert problems == [], self.tails()
+        return {account.venue: account for account in self.settle()}
+
+    def tails(self) -> str:
+        """The last lines of every log, for a failing test."""
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+            for path in sorted(self.logs.glob("*.log"))
+        )
