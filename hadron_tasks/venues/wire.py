@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Clamped, Context, Decimal, DecimalException, Inexact, Overflow, Subnormal
 from functools import lru_cache
 from typing import Any
 
@@ -19,14 +19,25 @@ from hadron_tasks.errors import MalformedFrame
 
 MAX_TEXT = 255
 MAX_DIGITS = 40
-"""Digits of a number before and after its point; no price or size comes near."""
+"""Digits of a number, and places before or after its point; no price or size comes near."""
+MAX_LISTED = 100
+"""Entries of a list of codes (conditions, indicators) that are kept."""
 
 # Market data is younger than the exchanges, and a time centuries ahead is a unit misread.
 EARLIEST_US = 1_262_304_000_000_000  # 2010-01-01
 LATEST_US = 4_102_444_800_000_000  # 2100-01-01
 
 _INT64 = 2**63
+_TOO_LARGE = 10**MAX_DIGITS
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+_SANE = Context(
+    prec=MAX_DIGITS,
+    Emin=-MAX_DIGITS,
+    Emax=MAX_DIGITS - 1,
+    traps=[Clamped, Inexact, Overflow, Subnormal],
+)
+"""Takes numbers of at most MAX_DIGITS digits as they are and refuses all others."""
+_MAX_UNIX_TEXT = 20
 _NUL = b"\\u0000"
 _MAX_SHOWN = 60
 
@@ -40,15 +51,32 @@ def decode(data: bytes) -> Any:
     """A frame's JSON, with non-integers as Decimal.
 
     Raises:
-        MalformedFrame: It is no JSON, no UTF-8, nested too deeply, or holds a NUL character,
-            which PostgreSQL cannot store.
+        MalformedFrame: It is no JSON, no UTF-8, or nested too deeply.
     """
-    if _NUL in data:
-        raise MalformedFrame("holds a NUL character")
     try:
         return jiter.from_json(data, float_mode="decimal", allow_inf_nan=False)
     except ValueError as error:
         raise MalformedFrame(f"no JSON: {error}") from None
+
+
+def may_hold_nul(data: bytes) -> bool:
+    """Whether a frame is worth looking through with :func:`reject_nul`: few are."""
+    return _NUL in data
+
+
+def reject_nul(document: Any, place: str = "") -> None:
+    """Raise where a text of a decoded document holds a NUL, which PostgreSQL cannot store."""
+    if type(document) is str:
+        if "\x00" in document:
+            raise MalformedFrame("holds a NUL character", place=place)
+    elif type(document) is list:
+        for item in document:
+            reject_nul(item, place)
+    elif type(document) is dict:
+        for key, item in document.items():
+            reject_nul(key, place)
+            # The field and no deeper: a place names a fault, it does not repeat the frame.
+            reject_nul(item, place if "." in place else f"{place}.{key[:64]}".removeprefix("."))
 
 
 def shown(value: object) -> str:
@@ -75,7 +103,7 @@ def number(value: Any, place: str) -> Decimal:
     if kind is str:
         found = _parse(value)
     elif kind is int:
-        found = Decimal(value) if -(10**MAX_DIGITS) < value < 10**MAX_DIGITS else None
+        found = Decimal(value) if -_TOO_LARGE < value < _TOO_LARGE else None
     elif kind is Decimal:
         found = value if _is_sane(value) else None
     else:
@@ -107,6 +135,25 @@ def optional_integer(value: Any, place: str) -> int | None:
     return value
 
 
+def flag(value: Any, place: str) -> bool | None:
+    """True or false, or None where nothing is said."""
+    if value is None or type(value) is bool:
+        return value
+    raise MalformedFrame(f"should be true or false, is {shown(value)}", place=place)
+
+
+def plain(value: Any, place: str) -> Any:
+    """A number, short text, truth value, or a list of such: what metadata keeps as it was sent."""
+    if type(value) is list:
+        if len(value) > MAX_LISTED:
+            raise MalformedFrame(f"should have at most {MAX_LISTED} entries", place=place)
+        for item in value:
+            _check_scalar(item, place)
+    else:
+        _check_scalar(value, place)
+    return value
+
+
 def time_us(value: Any, place: str) -> int:
     """A time in microseconds since the Unix epoch, from whatever form it is sent in.
 
@@ -117,7 +164,7 @@ def time_us(value: Any, place: str) -> int:
     if type(value) is int:
         found = _unix_us(value)
     elif type(value) is str and value:
-        found = _iso_us(value) if not value.isdecimal() else _unix_us(int(value[:20]))
+        found = _text_us(value)
     elif type(value) is Decimal and _is_sane(value):
         found = int(value * 1_000_000) if value < _SECONDS_BELOW else _unix_us(int(value))
     if found is None or not EARLIEST_US <= found < LATEST_US:
@@ -128,12 +175,36 @@ def time_us(value: Any, place: str) -> int:
 # Prices and sizes repeat from message to message; a hit costs a third of parsing.
 @lru_cache(maxsize=65_536)
 def _parse(words: str) -> Decimal | None:
-    return Decimal(words) if _NUMBER.fullmatch(words) else None
+    if not _NUMBER.fullmatch(words):
+        return None
+    value = Decimal(words)
+    return value if _is_sane(value) else None
 
 
 def _is_sane(value: Decimal) -> bool:
-    _, digits, exponent = value.as_tuple()
-    return isinstance(exponent, int) and len(digits) <= MAX_DIGITS and abs(exponent) <= MAX_DIGITS
+    try:
+        _SANE.plus(value)
+    except DecimalException:
+        return False
+    return True
+
+
+def _check_scalar(value: Any, place: str) -> None:
+    kind = type(value)
+    if kind is int:
+        sane = -_TOO_LARGE < value < _TOO_LARGE
+    elif kind is str:
+        sane = len(value) <= MAX_TEXT
+    else:
+        sane = kind is bool or (kind is Decimal and _is_sane(value))
+    if not sane:
+        raise MalformedFrame(f"should be a code or a number, is {shown(value)}", place=place)
+
+
+def _text_us(value: str) -> int | None:
+    if not (value.isascii() and value.isdecimal()):
+        return _iso_us(value)
+    return _unix_us(int(value)) if len(value) <= _MAX_UNIX_TEXT else None
 
 
 def _unix_us(value: int) -> int:

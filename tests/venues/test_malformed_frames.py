@@ -46,7 +46,7 @@ def changed(line: int, **fields: Any) -> dict[str, Any]:
         (b'{"type":"ticker","msg":[]}', "msg"),
         (b'{"type":"ticker","seq":"2","msg":{"market_ticker":"A"}}', "seq"),
         (b'{"type":"ticker","seq":99999999999999999999,"msg":{"market_ticker":"A"}}', "seq"),
-        (b'{"type":"ticker","msg":{"market_ticker":"A\\u0000"}}', ""),
+        (b'{"type":"ticker","msg":{"market_ticker":"A\\u0000"}}', "msg.market_ticker"),
         (b'{"type":"ticker","msg":{"price_dollars":NaN,"market_ticker":"A"}}', ""),
         (changed(TICKER, market_ticker=None), "msg.market_ticker"),
         (changed(TICKER, market_ticker=""), "msg.market_ticker"),

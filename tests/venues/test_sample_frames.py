@@ -188,7 +188,11 @@ KALSHI_TICKS: list[tuple[int, str, int, dict[str, Any]]] = [
             "ask": D("0.80"),
             "ask_size": D(30),
             "sequence": 2,
-            "metadata": {"yes": [["0.10", "100"], ["0.11", "50"]], "no": [["0.20", "30"]]},
+            "metadata": {
+                "yes": [["0.10", "100"], ["0.11", "50"]],
+                "no": [["0.20", "30"]],
+                "sent_in": "cents",
+            },
         },
     ),
     (
@@ -346,7 +350,7 @@ POLYGON_TICKS: list[tuple[int, str, int, dict[str, Any]]] = [
             "raw_price": "33021.9",
             "size": D("0.01616617"),
             "metadata": {
-                "trade_id": 14272084,
+                "trade_id": "14272084",
                 "exchange": 3,
                 "conditions": [2],
                 "vendor_received_ms": 1610462007576,

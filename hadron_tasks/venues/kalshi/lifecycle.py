@@ -7,15 +7,18 @@ its fields say and leaves the status alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
 
+from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import LifecycleEvent, StateChange
+from hadron_tasks.tick import content_key
 from hadron_tasks.times import from_ns
 from hadron_tasks.venues import wire
+from hadron_tasks.venues.kalshi.fields import VENUE, Message
 
 LIFECYCLE_TYPES = frozenset(
     {
@@ -39,9 +42,11 @@ _STATUS_AFTER = {
 _Read = Callable[[Any, str], Any]
 
 
-def _long_text(value: Any, _place: str) -> str | None:
+def _long_text(value: Any, place: str) -> str | None:
     """Titles and rules: any length."""
-    return value if isinstance(value, str) and value else None
+    if value is None or type(value) is str:
+        return value or None
+    raise MalformedFrame(f"should be a text, is {wire.shown(value)}", place=place)
 
 
 def _time(value: Any, place: str) -> datetime | None:
@@ -50,6 +55,7 @@ def _time(value: Any, place: str) -> datetime | None:
 
 _MARKET_COLUMNS: dict[str, tuple[str, _Read]] = {
     "event_ticker": ("event_ticker", wire.optional_text),
+    "name": ("name", _long_text),
     "title": ("title", _long_text),
     "yes_sub_title": ("yes_sub_title", _long_text),
     "no_sub_title": ("no_sub_title", _long_text),
@@ -66,7 +72,6 @@ _MARKET_COLUMNS: dict[str, tuple[str, _Read]] = {
 """A market message's field to the instrument's column, and how it is read."""
 
 _MARKET_REFS = (
-    "name",
     "rules_primary",
     "rules_secondary",
     "can_close_early",
@@ -89,18 +94,39 @@ _EVENT_COLUMNS: dict[str, tuple[str, _Read]] = {
 }
 
 
-def check_payload(kind: str, msg: Mapping[str, Any]) -> None:
-    """Read every field that a fold will read, so that folding cannot fail later.
+def read_lifecycle(
+    kind: str, msg: Message, sequence: int | None, received_ns: int
+) -> LifecycleEvent:
+    """A lifecycle message as an event, kept whole.
+
+    Args:
+        kind: The frame's ``type``, one of :data:`LIFECYCLE_TYPES`.
 
     Raises:
         MalformedFrame: A known field has an absurd value, or nothing says what it is about.
     """
+    # Every field that a fold will read is read once here, so that folding does not fail later.
     if kind.startswith("event_"):
-        wire.text(msg.get("event_ticker"), "msg.event_ticker")
+        ticker = None
+        event_ticker: str | None = wire.text(msg.get("event_ticker"), "msg.event_ticker")
         _columns(msg, _EVENT_COLUMNS)
     else:
-        wire.text(msg.get("market_ticker"), "msg.market_ticker")
-        _columns(_flat(msg), _MARKET_COLUMNS)
+        ticker = wire.text(msg.get("market_ticker"), "msg.market_ticker")
+        event_ticker = _columns(_flat(msg), _MARKET_COLUMNS).get("event_ticker")
+    event_type = wire.optional_text(msg.get("event_type"), "msg.event_type")
+    return LifecycleEvent(
+        venue=VENUE,
+        ticker=ticker,
+        event_ticker=event_ticker,
+        kind=event_type if event_type is not None else kind,
+        # A market may be deactivated more than once in the same words, and sequence numbers begin
+        # anew with a connection: the receive time tells such messages apart. A second connection's
+        # copy is kept too, and changes nothing: folding is idempotent.
+        event_key=content_key(kind, sequence, received_ns, stable_text(msg)),
+        received_ns=received_ns,
+        sequence=sequence,
+        payload={**msg, "type": kind},
+    )
 
 
 def fold_market(events: Iterable[LifecycleEvent]) -> StateChange:
@@ -143,13 +169,19 @@ def stable_text(document: Any) -> str:
     return to_json(document).decode()
 
 
-def _flat(msg: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(msg: Message) -> dict[str, Any]:
     """The message with what stands in ``additional_metadata`` (on creation) beside the rest."""
     inner = msg.get("additional_metadata")
-    return {**inner, **msg} if isinstance(inner, dict) else dict(msg)
+    if inner is None:
+        return dict(msg)
+    if type(inner) is not dict:
+        raise MalformedFrame(
+            f"should be an object, is {wire.shown(inner)}", place="msg.additional_metadata"
+        )
+    return {**inner, **msg}
 
 
-def _columns(msg: Mapping[str, Any], known: dict[str, tuple[str, _Read]]) -> dict[str, Any]:
+def _columns(msg: Message, known: dict[str, tuple[str, _Read]]) -> dict[str, Any]:
     found = {}
     for name, (column, read) in known.items():
         if name in msg and (value := read(msg[name], f"msg.{name}")) is not None:

@@ -15,34 +15,47 @@ from hadron_tasks.venues import wire
 
 _ASSET_CLASSES = {"O:": "option", "I:": "index", "X:": "crypto", "C:": "forex"}
 
+# A product code, the month's letter and one or two digits of the year (``ESZ5``, ``6EH26``), or a
+# spread of two (``ESZ5-ESH6``). No US stock's ticker ends in a digit.
+_FUTURE = re.compile(r"[A-Z0-9]{1,5}[FGHJKMNQUVXZ][0-9]{1,2}(-[A-Z0-9]{2,6}[0-9]{1,2})?")
+
 # Two currency codes of three letters without a separator: the one case that can be split surely.
+# (Crypto codes have three to five letters: X:BTCUSD stays as it is.)
 _JOINED_FOREX = re.compile(r"C:([A-Z]{3})([A-Z]{3})")
 
 
 def asset_class(ticker: str) -> str:
-    """``option``, ``index``, ``crypto``, ``forex``, and ``equity`` for a ticker without prefix."""
-    return _ASSET_CLASSES.get(ticker[:2], "equity")
+    """``option``, ``index``, ``crypto``, ``forex``, ``future``; ``equity`` for any other."""
+    by_prefix = _ASSET_CLASSES.get(ticker[:2])
+    if by_prefix is not None:
+        return by_prefix
+    return "future" if _FUTURE.fullmatch(ticker) else "equity"
+
+
+def may_be_negative(ticker: str) -> bool:
+    """Futures have traded below zero, and there are rates among the indices."""
+    return asset_class(ticker) in ("future", "index")
 
 
 def crypto_ticker(pair: Any, place: str) -> str:
     """The name of a crypto pair (``BTC-USD`` -> ``X:BTC-USD``)."""
-    return _prefixed("X:", wire.text(pair, place))
+    return _prefixed("X:", wire.text(pair, place), place)
 
 
 def forex_ticker(pair: Any, place: str) -> str:
     """The name of a currency pair (``USD/CNH`` -> ``C:USD-CNH``)."""
-    return _prefixed("C:", wire.text(pair, place))
+    return _prefixed("C:", wire.text(pair, place), place)
 
 
 def listed_ticker(symbol: Any, place: str) -> str:
     """The name of what a channel calls by symbol; prefixed pairs get their dash."""
     name = wire.text(symbol, place)
-    return _prefixed(name[:2], name[2:]) if name.startswith(("C:", "X:")) else name
+    return _prefixed(name[:2], name[2:], place) if name.startswith(("C:", "X:")) else name
 
 
 @lru_cache(maxsize=4096)
-def _prefixed(prefix: str, pair: str) -> str:
+def _prefixed(prefix: str, pair: str, place: str) -> str:
     joined = _JOINED_FOREX.fullmatch(f"{prefix}{pair}")
     if joined:
         return f"C:{joined[1]}-{joined[2]}"
-    return f"{prefix}{pair.removeprefix(prefix).replace('/', '-')}"
+    return wire.text(f"{prefix}{pair.removeprefix(prefix).replace('/', '-')}", place)

@@ -1,0 +1,144 @@
+"""``orderbook_snapshot`` and ``orderbook_delta`` messages.
+
+Both sides of a book are bids: a NO bid at q is a YES ask at 1 - q.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hadron_tasks.errors import MalformedFrame
+from hadron_tasks.tick import HadronTick, TickType, content_key
+from hadron_tasks.venues import wire
+from hadron_tasks.venues.exact import complement, mid
+from hadron_tasks.venues.kalshi import fields
+from hadron_tasks.venues.kalshi.fields import VENUE, Message
+
+Level = tuple[Decimal, Decimal]
+"""Price in dollars, and size."""
+
+_DELTA_KNOWN = frozenset(
+    {
+        "market_ticker",
+        "market_id",
+        "price_dollars",
+        "price",
+        "delta_fp",
+        "delta",
+        "side",
+        "ts",
+        "ts_ms",
+        "time",
+    }
+)
+_SNAPSHOT_KNOWN = frozenset(
+    {
+        "market_ticker",
+        "market_id",
+        "yes_dollars_fp",
+        "no_dollars_fp",
+        "yes_dollars",
+        "no_dollars",
+        "yes",
+        "no",
+        "ts",
+        "ts_ms",
+        "time",
+    }
+)
+
+
+def read_delta(msg: Message, sequence: int | None, received_ns: int) -> HadronTick:
+    """A change of one level: its price, and by how much its size grew or shrank."""
+    price, raw_price = fields.price(msg, "price_dollars", "price")
+    if price is None:
+        raise MalformedFrame("a delta without a price", place="msg.price_dollars")
+    name = "delta_fp" if msg.get("delta_fp") not in (None, "") else "delta"
+    change = wire.number(msg.get(name), f"msg.{name}")
+    side = msg.get("side")
+    if side not in ("yes", "no"):
+        raise MalformedFrame(f"should be yes or no, is {wire.shown(side)}", place="msg.side")
+    market_id = fields.text(msg, "market_id")
+    return HadronTick(
+        venue=VENUE,
+        ticker=fields.ticker(msg),
+        tick_type=TickType.BOOK_DELTA,
+        event_us=fields.event_us(msg, received_ns),
+        event_key=_book_key("delta", sequence, received_ns, side, raw_price, change),
+        received_ns=received_ns,
+        price=price,
+        raw_price=raw_price,
+        size=change,
+        side=side,
+        sequence=sequence,
+        metadata=fields.with_extras({"market_id": market_id}, msg, _DELTA_KNOWN),
+    )
+
+
+def read_snapshot(msg: Message, sequence: int | None, received_ns: int) -> HadronTick:
+    """A whole book: every level in ``metadata``, in dollars, the best in the columns.
+
+    ``sent_in`` says so where the levels came in cents.
+    """
+    yes, yes_in_cents = _levels(msg, "yes")
+    no, no_in_cents = _levels(msg, "no")
+    bid, bid_size = _best(yes)
+    no_bid, ask_size = _best(no)
+    ask = None if no_bid is None else complement(no_bid)
+    metadata: dict[str, Any] = {
+        "market_id": fields.text(msg, "market_id"),
+        "yes": [[str(price), str(size)] for price, size in yes],
+        "no": [[str(price), str(size)] for price, size in no],
+        "sent_in": "cents" if yes_in_cents or no_in_cents else None,
+    }
+    return HadronTick(
+        venue=VENUE,
+        ticker=fields.ticker(msg),
+        tick_type=TickType.BOOK_SNAPSHOT,
+        event_us=fields.event_us(msg, received_ns),
+        event_key=_book_key("snapshot", sequence, received_ns, metadata["yes"], metadata["no"]),
+        received_ns=received_ns,
+        price=mid(bid, ask),
+        bid=bid,
+        ask=ask,
+        bid_size=bid_size,
+        ask_size=ask_size,
+        sequence=sequence,
+        metadata=fields.with_extras(metadata, msg, _SNAPSHOT_KNOWN),
+    )
+
+
+def _book_key(kind: str, sequence: int | None, received_ns: int, *content: object) -> int:
+    # Content alone repeats: the same level may change by the same amount twice in a millisecond.
+    witness = sequence if sequence is not None else f"received {received_ns}"
+    return content_key(kind, witness, *content)
+
+
+def _best(levels: list[Level]) -> tuple[Decimal | None, Decimal | None]:
+    """The highest bid that holds anything."""
+    return max((level for level in levels if all(level)), default=(None, None))
+
+
+def _levels(msg: Message, side: str) -> tuple[list[Level], bool]:
+    """One side's levels, and whether they came in cents; a side without orders is left out."""
+    for name, in_cents in ((f"{side}_dollars_fp", False), (f"{side}_dollars", False), (side, True)):
+        listed = msg.get(name)
+        if listed is None:
+            continue
+        if type(listed) is not list:
+            raise MalformedFrame(f"should be a list, is {wire.shown(listed)}", place=f"msg.{name}")
+        return [_level(level, f"msg.{name}", in_cents=in_cents) for level in listed], in_cents
+    return [], False
+
+
+def _level(level: Any, place: str, *, in_cents: bool) -> Level:
+    if type(level) is not list or len(level) != 2:
+        raise MalformedFrame(
+            f"a level should be price and size, is {wire.shown(level)}", place=place
+        )
+    price, size = fields.dollars_of(level[0], place, in_cents=in_cents), level[1]
+    found = wire.quantity(size, place)
+    if found is None:
+        raise MalformedFrame(f"a level without a size: {wire.shown(level)}", place=place)
+    return price, found
