@@ -24,6 +24,7 @@ _FRAME = b"f"
 _RECEIVED = b"t"
 _CONNECTION = b"c"
 _KIND = b"k"
+_LETTER = b"l"
 _GAP = b"gap"
 
 
@@ -59,6 +60,8 @@ class RawFrame(NamedTuple):
     """Nanoseconds since the Unix epoch, UTC, by the streamer's clock."""
     connection: str
     """The connection it came by (``kalshi-1``, ``polygon-stocks``)."""
+    letter_id: int | None = None
+    """The dead letter that this frame is a retry of."""
 
 
 class GapCause(StrEnum):
@@ -117,11 +120,14 @@ Fields = dict[bytes, bytes | int]
 
 def frame_fields(frame: RawFrame) -> Fields:
     """The XADD fields of a frame."""
-    return {
+    fields: Fields = {
         _FRAME: frame.data,
         _RECEIVED: frame.received_ns,
         _CONNECTION: frame.connection.encode(),
     }
+    if frame.letter_id is not None:
+        fields[_LETTER] = frame.letter_id
+    return fields
 
 
 def gap_fields(gap: FeedGap) -> Fields:
@@ -141,7 +147,9 @@ def parse_entry(fields: Mapping[bytes, bytes]) -> Entry:
         KeyError: A field is missing, so it was not written by :func:`frame_fields`.
         ValueError: The receive time is not a number.
     """
-    kind = GapEntry if fields.get(_KIND) == _GAP else RawFrame
-    return kind(
-        fields[_FRAME], int(fields[_RECEIVED]), fields[_CONNECTION].decode("utf-8", "replace")
-    )
+    data, received_ns = fields[_FRAME], int(fields[_RECEIVED])
+    connection = fields[_CONNECTION].decode("utf-8", "replace")
+    if fields.get(_KIND) == _GAP:
+        return GapEntry(data, received_ns, connection)
+    letter = fields.get(_LETTER)
+    return RawFrame(data, received_ns, connection, None if letter is None else int(letter))

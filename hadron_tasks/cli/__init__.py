@@ -6,6 +6,7 @@ import click
 
 from hadron_tasks import __version__
 from hadron_tasks.cli.db import db
+from hadron_tasks.cli.dlq import dlq
 from hadron_tasks.cli.replay import replay
 from hadron_tasks.cli.simulate import simulate
 from hadron_tasks.cli.status import status
@@ -41,5 +42,5 @@ def main() -> None:
     """
 
 
-for command in (up, status, ticks, replay, simulate, db):
+for command in (up, status, ticks, dlq, replay, simulate, db):
     main.add_command(command)

@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import click
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.cli.connect import database
+from hadron_tasks.cli.moment import MOMENT
 from hadron_tasks.cli.output import console, print_json, print_json_line, table
 from hadron_tasks.errors import HadronError
 from hadron_tasks.store.tick_reader import StoredTick, find_instruments, similar_tickers, ticks_of
 
 FOLLOW_EVERY_S = 0.5
-_AGO = re.compile(r"(\d+)([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-class _Since(click.ParamType[datetime]):
-    """A moment: an ISO 8601 time, or how long ago (``90s``, ``15m``, ``2h``, ``7d``)."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        ago = _AGO.fullmatch(value)
-        if ago:
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time: write 2026-11-21T14:30:00 or 15m, 2h, 7d", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command()
 @click.argument("ticker")
-@click.option(
-    "--since", type=_Since(), help="From here on: 15m, 2h, 7d, or an ISO 8601 time (UTC)."
-)
+@click.option("--since", type=MOMENT, help="From here on: 15m, 2h, 7d, or an ISO 8601 time (UTC).")
 @click.option("--type", "tick_type", help="Only ticks of this type: trade, quote, book_delta ...")
 @click.option("--limit", default=20, show_default=True, help="The newest so many.")
 @click.option("--follow", "-f", is_flag=True, help="Go on printing as they come, until Ctrl-C.")

@@ -18,7 +18,7 @@ from hadron_tasks.ingest.venue_rules import VenueRules
 from hadron_tasks.raw_stream import Entry, FeedGap, GapEntry, RawFrame
 from hadron_tasks.store import accounts, lifecycle
 from hadron_tasks.store.accounts import Counts
-from hadron_tasks.store.dead_letters import DeadFrame, write_dead_frames
+from hadron_tasks.store.dead_letters import DeadFrame, resolve_letters, write_dead_frames
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
 from hadron_tasks.store.latest_quotes import write_latest
 from hadron_tasks.store.partitions import KnownPartitions, day_number
@@ -35,6 +35,8 @@ class Decoded:
     dead: list[DeadFrame] = field(default_factory=list)
     unknown: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     """Unknown message type to how many came and a frame that holds one."""
+    resolved: list[int] = field(default_factory=list)
+    """Dead letters whose frames, tried again, could be read."""
 
 
 class BatchWriter:
@@ -103,6 +105,7 @@ class BatchWriter:
             written = write_ticks(cursor, rows)
             new_lifecycle = self._write_lifecycle(cursor, found, ids)
             dead = write_dead_frames(cursor, decoded.dead)
+            resolve_letters(cursor, decoded.resolved)
             accounts.add_gaps(cursor, decoded.gaps)
             accounts.add_unknown(cursor, venue, now, decoded.unknown)
             counts = Counts(
@@ -149,6 +152,8 @@ def decode(rules: VenueRules, entries: Sequence[Entry]) -> Decoded:
             continue
         try:
             normalise(entry.data, entry.received_ns, found)
+            if entry.letter_id is not None:
+                decoded.resolved.append(entry.letter_id)
         except MalformedFrame as error:
             decoded.dead.append(
                 DeadFrame(rules.venue, entry, "MalformedFrame", error.reason, error.place)

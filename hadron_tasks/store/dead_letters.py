@@ -22,6 +22,12 @@ _INSERT = """
 """
 
 
+_RESOLVE = """
+    UPDATE dead_letters SET status = 'resolved'
+    WHERE id = ANY(%s) AND status = 'retrying'
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class DeadFrame:
     """A frame that failed, and why."""
@@ -79,11 +85,17 @@ def write_dead_frames(cursor: Cursor, letters: list[DeadFrame]) -> int:
                 _storable(letter.place),
                 _storable(letter.traceback),
             )
-            for identity, letter in sorted(by_identity.items())
+            for identity, letter in by_identity.items()
         ],
         page_size=len(by_identity),
     )
     return int(cursor.rowcount)
+
+
+def resolve_letters(cursor: Cursor, letter_ids: list[int]) -> None:
+    """Mark letters whose retry was stored."""
+    if letter_ids:
+        cursor.execute(_RESOLVE, (sorted(letter_ids),))
 
 
 def _storable(words: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -53,6 +54,8 @@ def test_commands_beside_a_running_fleet(terminal: Terminal) -> None:
     assert "No instrument is called KXNOSUCHTHING" in missing.stderr
     assert "Did you mean" in terminal.run("ticks", "HIGHNY-22DEC23", check=False).stderr
 
+    check_dead_letters(terminal)
+
     connections = terminal.status()["kalshi"]["connections"]
     assert len(connections) == 4
     assert "Connections" in terminal.run("status").stdout
@@ -62,6 +65,28 @@ def test_commands_beside_a_running_fleet(terminal: Terminal) -> None:
     code, output = terminal.end()
     assert code == 0, output
     assert "Every message is accounted for." in output
+
+
+def check_dead_letters(terminal: Terminal) -> None:
+    bad = b'{"type":"ticker","msg":{"market_ticker":"KXA","price_dollars":"\xff"}}'
+    (terminal.directory / "bad.jsonl").write_bytes(bad + b"\n")
+    terminal.run("replay", "bad.jsonl", "--venue", "kalshi")
+    (cause,) = json.loads(terminal.run("dlq", "list", "--json").stdout)
+    assert (cause["count"], cause["error_type"]) == (1, "MalformedFrame")
+    newest = str(cause["newest_id"])
+    assert "\\xff" in terminal.run("dlq", "show", newest).stdout
+    assert "1 frames would be" in terminal.run("dlq", "retry", "--all", "--dry-run").stdout
+    terminal.run("dlq", "retry", newest)
+    terminal.wait_for(
+        lambda: json.loads(terminal.run("dlq", "show", newest, "--json").stdout)["attempts"] == 2
+    )
+    terminal.run("dlq", "export", "letters.jsonl")
+    (letter,) = (terminal.directory / "letters.jsonl").read_text().splitlines()
+    assert base64.b64decode(json.loads(letter)["raw_frame"]) == bad
+    terminal.run("dlq", "discard", "--fingerprint", cause["fingerprint"])
+    assert "No dead letters." in terminal.run("dlq", "list").stdout
+    assert "discarded" in terminal.run("dlq", "stats").stdout
+    assert terminal.run("dlq", "retry", check=False).returncode == 2
 
 
 def test_a_message_that_is_missing_shows_in_the_exit_code(terminal: Terminal) -> None:
