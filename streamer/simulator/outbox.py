@@ -144,7 +144,11 @@ class Outbox:
         if self.is_closed:  # never sent, so on no record: the client knows of the disconnect
             return
         now = time.time_ns()
-        self.transport.write(b"".join(frames))
+        try:
+            self.transport.write(b"".join(frames))
+        except RuntimeError:
+            # The client said goodbye and our side is shut for writing, though not yet closed.
+            return
         if tails:
             self.records.ledger.add(now, tails)
             self.records.stats.frames[self.venue] += data_frames
