@@ -9,13 +9,14 @@ from decimal import Context, Decimal, Inexact
 _EXACT = Context(prec=200, traps=[Inexact])
 
 _ONE_DOLLAR = Decimal(1)
+_TWO = Decimal(2)
 
 
 def mid(bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
     """The price halfway between bid and ask; None when a side is missing."""
     if bid is None or ask is None:
         return None
-    return _EXACT.divide(_EXACT.add(bid, ask), 2)
+    return _EXACT.divide(_EXACT.add(bid, ask), _TWO)
 
 
 def complement(price: Decimal) -> Decimal:

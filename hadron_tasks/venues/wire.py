@@ -85,6 +85,12 @@ def shown(value: object) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
+def is_absent(value: Any) -> bool:
+    """Whether a field says nothing: left out, null or an empty text."""
+    # Truth first: it is quick, and comparing a Decimal with a text is not.
+    return not value and (value is None or value == "")
+
+
 def text(value: Any, place: str) -> str:
     """A non-empty text of at most 255 characters."""
     if type(value) is not str or not value or len(value) > MAX_TEXT:
@@ -94,7 +100,7 @@ def text(value: Any, place: str) -> str:
 
 def optional_text(value: Any, place: str) -> str | None:
     """A text, or None where there is none or an empty one."""
-    return None if value is None or value == "" else text(value, place)
+    return None if is_absent(value) else text(value, place)
 
 
 def number(value: Any, place: str) -> Decimal:
@@ -115,13 +121,18 @@ def number(value: Any, place: str) -> Decimal:
 
 def optional_number(value: Any, place: str) -> Decimal | None:
     """A number, or None where there is none (null or an empty text)."""
-    return None if value is None or value == "" else number(value, place)
+    return None if is_absent(value) else number(value, place)
 
 
 def quantity(value: Any, place: str) -> Decimal | None:
     """A number that is not negative, or None where there is none."""
-    found = optional_number(value, place)
-    if found is not None and found < 0:
+    # Texts first: they are what the busiest messages send.
+    found = _parse(value) if type(value) is str else None
+    if found is None:
+        if is_absent(value):
+            return None
+        found = number(value, place)
+    if found < 0:
         raise MalformedFrame(f"should not be negative, is {shown(value)}", place=place)
     return found
 
@@ -144,6 +155,8 @@ def flag(value: Any, place: str) -> bool | None:
 
 def plain(value: Any, place: str) -> Any:
     """A number, short text, truth value, or a list of such: what metadata keeps as it was sent."""
+    if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:
+        return value
     if type(value) is list:
         if len(value) > MAX_LISTED:
             raise MalformedFrame(f"should have at most {MAX_LISTED} entries", place=place)

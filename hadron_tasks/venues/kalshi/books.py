@@ -53,12 +53,12 @@ def read_delta(msg: Message, sequence: int | None, received_ns: int) -> HadronTi
     """A change of one level: its price, and by how much its size grew or shrank."""
     price, raw_price = fields.price(msg, "price_dollars", "price")
     if price is None:
-        raise MalformedFrame("a delta without a price", place="msg.price_dollars")
+        raise MalformedFrame("a delta without a price", place="price_dollars")
     name = "delta_fp" if msg.get("delta_fp") not in (None, "") else "delta"
-    change = wire.number(msg.get(name), f"msg.{name}")
+    change = wire.number(msg.get(name), name)
     side = msg.get("side")
     if side not in ("yes", "no"):
-        raise MalformedFrame(f"should be yes or no, is {wire.shown(side)}", place="msg.side")
+        raise MalformedFrame(f"should be yes or no, is {wire.shown(side)}", place="side")
     market_id = fields.text(msg, "market_id")
     return HadronTick(
         venue=VENUE,
@@ -127,8 +127,8 @@ def _levels(msg: Message, side: str) -> tuple[list[Level], bool]:
         if listed is None:
             continue
         if type(listed) is not list:
-            raise MalformedFrame(f"should be a list, is {wire.shown(listed)}", place=f"msg.{name}")
-        return [_level(level, f"msg.{name}", in_cents=in_cents) for level in listed], in_cents
+            raise MalformedFrame(f"should be a list, is {wire.shown(listed)}", place=name)
+        return [_level(level, name, in_cents=in_cents) for level in listed], in_cents
     return [], False
 
 

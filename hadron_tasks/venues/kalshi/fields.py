@@ -1,4 +1,4 @@
-"""Reading the fields of Kalshi's messages, in both of its price eras.
+"""Reading the fields of Kalshi's messages, in both of its price eras. Places are within ``msg``.
 
 Today prices are dollars as text (``yes_bid_dollars: "0.4500"``) and counts are text with two
 decimals (``count_fp``); until 2025 they were cents and whole contracts (``yes_bid: 45``). Recorded
@@ -26,12 +26,12 @@ _TIMES = ("ts_ms", "ts", "time")
 
 def ticker(msg: Message) -> str:
     """The market a message is about."""
-    return wire.text(msg.get("market_ticker"), "msg.market_ticker")
+    return wire.text(msg.get("market_ticker"), "market_ticker")
 
 
 def text(msg: Message, name: str) -> str | None:
     """A text, or None where there is none."""
-    return wire.optional_text(msg.get(name), f"msg.{name}")
+    return wire.optional_text(msg.get(name), name)
 
 
 def event_us(msg: Message, received_ns: int) -> int:
@@ -42,8 +42,8 @@ def event_us(msg: Message, received_ns: int) -> int:
     """
     for name in _TIMES:
         stated = msg.get(name)
-        if stated is not None and stated != "":
-            return wire.time_us(stated, f"msg.{name}")
+        if not wire.is_absent(stated):
+            return wire.time_us(stated, name)
     return received_ns // 1000
 
 
@@ -55,11 +55,11 @@ def price(msg: Message, dollars: str, cents: str) -> tuple[Decimal | None, str |
         cents: The field of 2025, read where the other is missing or empty.
     """
     value = msg.get(dollars)
-    if value is not None and value != "":
-        return dollars_of(value, f"msg.{dollars}"), str(value)
+    if not wire.is_absent(value):
+        return dollars_of(value, dollars), str(value)
     value = msg.get(cents)
-    if value is not None and value != "":
-        return dollars_of(value, f"msg.{cents}", in_cents=True), str(value)
+    if not wire.is_absent(value):
+        return dollars_of(value, cents, in_cents=True), str(value)
     return None, None
 
 
@@ -77,14 +77,10 @@ def dollars_of(value: Any, place: str, *, in_cents: bool = False) -> Decimal:
     return found
 
 
-def quantity(msg: Message, name: str) -> Decimal | None:
-    """A count that is not negative, or None where there is none."""
-    return wire.quantity(msg.get(name), f"msg.{name}")
-
-
 def count(msg: Message, now: str, then: str) -> Decimal | None:
     """A count in today's form (``now``), else in that of 2025 (``then``)."""
-    return quantity(msg, now if msg.get(now) not in (None, "") else then)
+    name = then if wire.is_absent(msg.get(now)) else now
+    return wire.quantity(msg.get(name), name)
 
 
 def with_extras(

@@ -108,12 +108,12 @@ def read_lifecycle(
     # Every field that a fold will read is read once here, so that folding does not fail later.
     if kind.startswith("event_"):
         ticker = None
-        event_ticker: str | None = wire.text(msg.get("event_ticker"), "msg.event_ticker")
+        event_ticker: str | None = wire.text(msg.get("event_ticker"), "event_ticker")
         _columns(msg, _EVENT_COLUMNS)
     else:
-        ticker = wire.text(msg.get("market_ticker"), "msg.market_ticker")
+        ticker = wire.text(msg.get("market_ticker"), "market_ticker")
         event_ticker = _columns(_flat(msg), _MARKET_COLUMNS).get("event_ticker")
-    event_type = wire.optional_text(msg.get("event_type"), "msg.event_type")
+    event_type = wire.optional_text(msg.get("event_type"), "event_type")
     return LifecycleEvent(
         venue=VENUE,
         ticker=ticker,
@@ -136,10 +136,13 @@ def fold_market(events: Iterable[LifecycleEvent]) -> StateChange:
     status: str | None = None
     status_ns = 0
     for event in events:
-        msg = _flat(event.payload)
-        columns |= _columns(msg, _MARKET_COLUMNS)
+        try:
+            msg = _flat(event.payload)
+            columns |= _columns(msg, _MARKET_COLUMNS)
+        except MalformedFrame:
+            continue  # stored before a check that it would not pass today
         external_ref |= {
-            name: msg[name] for name in _MARKET_REFS if msg.get(name) not in (None, "")
+            name: msg[name] for name in _MARKET_REFS if not wire.is_absent(msg.get(name))
         }
         if event.kind in _STATUS_AFTER:
             status, status_ns = _STATUS_AFTER[event.kind], event.received_ns
@@ -155,7 +158,10 @@ def fold_event(events: Iterable[LifecycleEvent]) -> StateChange:
     """An event's state from its messages, in the order received; only what they mention."""
     columns: dict[str, Any] = {}
     for event in events:
-        columns |= _columns(event.payload, _EVENT_COLUMNS)
+        try:
+            columns |= _columns(event.payload, _EVENT_COLUMNS)
+        except MalformedFrame:
+            continue  # as above
     return StateChange(columns=columns)
 
 
@@ -176,7 +182,7 @@ def _flat(msg: Message) -> dict[str, Any]:
         return dict(msg)
     if type(inner) is not dict:
         raise MalformedFrame(
-            f"should be an object, is {wire.shown(inner)}", place="msg.additional_metadata"
+            f"should be an object, is {wire.shown(inner)}", place="additional_metadata"
         )
     return {**inner, **msg}
 
@@ -184,6 +190,6 @@ def _flat(msg: Message) -> dict[str, Any]:
 def _columns(msg: Message, known: dict[str, tuple[str, _Read]]) -> dict[str, Any]:
     found = {}
     for name, (column, read) in known.items():
-        if name in msg and (value := read(msg[name], f"msg.{name}")) is not None:
+        if name in msg and (value := read(msg[name], name)) is not None:
             found[column] = value
     return found

@@ -49,9 +49,17 @@ def normalise(data: bytes, received_ns: int, into: Normalised) -> None:
         raise MalformedFrame(f"should be a text, is {wire.shown(kind)}", place="type")
     reader = _READERS.get(kind)
     if reader is not None:
-        into.ticks.append(reader(_body(frame), _sequence(frame), received_ns))
+        body, sequence = _body(frame), _sequence(frame)
+        try:
+            into.ticks.append(reader(body, sequence, received_ns))
+        except MalformedFrame as error:
+            raise _within_frame(error) from None
     elif kind in LIFECYCLE_TYPES:
-        into.lifecycle.append(read_lifecycle(kind, _body(frame), _sequence(frame), received_ns))
+        body, sequence = _body(frame), _sequence(frame)
+        try:
+            into.lifecycle.append(read_lifecycle(kind, body, sequence, received_ns))
+        except MalformedFrame as error:
+            raise _within_frame(error) from None
     elif kind in _CONTROL:
         into.control += 1
     else:
@@ -63,6 +71,10 @@ def _body(frame: Message) -> Message:
     if type(body) is not dict:
         raise MalformedFrame(f"should be an object, is {wire.shown(body)}", place="msg")
     return body
+
+
+def _within_frame(error: MalformedFrame) -> MalformedFrame:
+    return MalformedFrame(error.reason, place=f"msg.{error.place}")
 
 
 def _sequence(frame: Message) -> int | None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from hadron_tasks.tick import HadronTick, TickType, content_key
+from hadron_tasks.venues import wire
 from hadron_tasks.venues.exact import mid
 from hadron_tasks.venues.kalshi import fields
 from hadron_tasks.venues.kalshi.fields import VENUE, Message
@@ -49,15 +50,17 @@ def read_ticker(msg: Message, sequence: int | None, received_ns: int) -> HadronT
     last, raw_last = fields.price(msg, "price_dollars", "price")
     bid, raw_bid = fields.price(msg, "yes_bid_dollars", "yes_bid" if "yes_bid" in msg else "bid")
     ask, raw_ask = fields.price(msg, "yes_ask_dollars", "yes_ask" if "yes_ask" in msg else "ask")
-    bid_size = fields.quantity(msg, "yes_bid_size_fp")
-    ask_size = fields.quantity(msg, "yes_ask_size_fp")
-    size = fields.quantity(msg, "last_trade_size_fp")
+    bid_size = wire.quantity(msg.get("yes_bid_size_fp"), "yes_bid_size_fp")
+    ask_size = wire.quantity(msg.get("yes_ask_size_fp"), "yes_ask_size_fp")
+    size = wire.quantity(msg.get("last_trade_size_fp"), "last_trade_size_fp")
     metadata: dict[str, Any] = {
         "market_id": fields.text(msg, "market_id"),
         "volume": fields.count(msg, "volume_fp", "volume"),
         "open_interest": fields.count(msg, "open_interest_fp", "open_interest"),
-        "dollar_volume": fields.quantity(msg, "dollar_volume"),
-        "dollar_open_interest": fields.quantity(msg, "dollar_open_interest"),
+        "dollar_volume": wire.quantity(msg.get("dollar_volume"), "dollar_volume"),
+        "dollar_open_interest": wire.quantity(
+            msg.get("dollar_open_interest"), "dollar_open_interest"
+        ),
     }
     totals = tuple(metadata.values())[1:]
     if not bid and raw_bid is not None:

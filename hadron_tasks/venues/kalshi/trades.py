@@ -46,10 +46,10 @@ def read_trade(msg: Message, sequence: int | None, received_ns: int) -> HadronTi
     if price is None and no_price is not None:
         price, raw_price = complement(no_price), raw_no_price
     if price is None:
-        raise MalformedFrame("a trade without a price", place="msg.yes_price_dollars")
+        raise MalformedFrame("a trade without a price", place="yes_price_dollars")
     size = fields.count(msg, "count_fp", "count")
     if size is None:
-        raise MalformedFrame("a trade without a count", place="msg.count_fp")
+        raise MalformedFrame("a trade without a count", place="count_fp")
     trade_id = fields.text(msg, "trade_id")
     side = fields.text(msg, "taker_outcome_side") or fields.text(msg, "taker_side")
     metadata: dict[str, Any] = {
@@ -57,7 +57,7 @@ def read_trade(msg: Message, sequence: int | None, received_ns: int) -> HadronTi
         "market_id": fields.text(msg, "market_id"),
         "no_price": no_price,
         "taker_book_side": fields.text(msg, "taker_book_side"),
-        "is_block_trade": wire.flag(msg.get("is_block_trade"), "msg.is_block_trade") or None,
+        "is_block_trade": wire.flag(msg.get("is_block_trade"), "is_block_trade") or None,
     }
     if trade_id is None:
         # The oldest form. Two trades may be alike to the second, so the sequence number, and
