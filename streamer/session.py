@@ -335,7 +335,9 @@ class Session:
         confirmed = self._conversation.confirmed
         if not self._target.items <= confirmed:
             self.carried |= confirmed
-            self._set_state(ConnectionState.SUBSCRIBING)
+            if not self._was_whole:
+                # Later it only takes on more: what it carried flows all the while.
+                self._set_state(ConnectionState.SUBSCRIBING)
             return
         self.carried = confirmed
         self._set_state(ConnectionState.LIVE)
