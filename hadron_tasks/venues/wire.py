@@ -199,7 +199,7 @@ def _is_sane(value: Decimal) -> bool:
         _SANE.plus(value)
     except DecimalException:
         return False
-    return True
+    return value.is_finite()
 
 
 def _check_scalar(value: Any, place: str) -> None:

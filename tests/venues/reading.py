@@ -44,3 +44,14 @@ def one_event(frame: bytes | str | dict[str, Any]) -> LifecycleEvent:
     found = read("kalshi", frame)
     assert (len(found.ticks), len(found.lifecycle), found.control) == (0, 1, 0)
     return found.lifecycle[0]
+
+
+COLUMNS = ("price", "raw_price", "size", "side", "bid", "ask", "bid_size", "ask_size", "sequence")
+
+
+def assert_tick(venue: str, line: int, ticker: str, event_us: int, columns: dict[str, Any]) -> None:
+    """The fixture's line is this tick; columns that are not named are empty."""
+    tick = one_tick(venue, frames(venue)[line])
+    assert (tick.venue, tick.ticker, tick.event_us) == (venue, ticker, event_us)
+    for name in (*COLUMNS, "metadata"):
+        assert getattr(tick, name) == columns.get(name), name

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from reading import RECEIVED_US, frames, one_tick, read
+from reading import RECEIVED_US, assert_tick, frames, one_tick, read
 
 D = Decimal
 
@@ -226,179 +226,12 @@ KALSHI_TICKS: list[tuple[int, str, int, dict[str, Any]]] = [
     ),
 ]
 
-BAR = {"open": D("0.4488"), "high": D("0.4489"), "low": D("0.4486"), "vwap": D("0.4488")}
-
-POLYGON_TICKS: list[tuple[int, str, int, dict[str, Any]]] = [
-    (
-        3,
-        "MSFT",
-        1_536_036_818_784_000,
-        {
-            "price": D("114.125"),
-            "raw_price": "114.125",
-            "size": D(100),
-            "sequence": 3681328,
-            "metadata": {"trade_id": "12345", "exchange": 4, "tape": 3, "conditions": [0, 12]},
-        },
-    ),
-    (
-        4,
-        "MSFT",
-        1_536_036_818_784_000,
-        {
-            "price": D("114.1265"),
-            "bid": D("114.125"),
-            "bid_size": D(100),
-            "ask": D("114.128"),
-            "ask_size": D(160),
-            "sequence": 50385480,
-            "metadata": {
-                "bid_exchange": 4,
-                "ask_exchange": 7,
-                "condition": 0,
-                "indicators": [604],
-                "tape": 3,
-            },
-        },
-    ),
-    (
-        6,
-        "GTE",
-        1_610_144_640_000_000,
-        {
-            "price": D("0.4486"),
-            "raw_price": "0.4486",
-            "size": D(4110),
-            "metadata": BAR
-            | {
-                "window": "AM",
-                "start_ms": 1610144640000,
-                "end_ms": 1610144700000,
-                "day_vwap": D("0.4352"),
-                "day_volume": 9470157,
-                "day_open": D("0.4372"),
-                "average_size": 685,
-            },
-        },
-    ),
-    (
-        7,
-        "MSFT",
-        1_601_316_752_683_746,
-        {
-            "sequence": 290317,
-            "metadata": {"high": D("218.96"), "low": D("198.11"), "indicators": [21], "tape": 3},
-        },
-    ),
-    (
-        8,
-        "NTEST.Q",
-        1_601_318_039_223_013,
-        {
-            "size": D(480),
-            "metadata": {
-                "auction_time": 930,
-                "auction_type": "M",
-                "symbol_sequence": 44,
-                "exchange": 10,
-                "paired_quantity": 440,
-                "clearing_price": D("25.03"),
-            },
-        },
-    ),
-    (
-        10,
-        "O:AMC210827C00037000",
-        1_629_820_676_333_000,
-        {
-            "price": D("1.54"),
-            "raw_price": "1.54",
-            "size": D(1),
-            "sequence": 651921857,
-            "metadata": {"exchange": 65, "conditions": [233]},
-        },
-    ),
-    (
-        14,
-        "O:TSLA210903C00700000",
-        1_401_715_883_806_000,
-        {"price": D("7.2"), "raw_price": "7.2", "metadata": {"kind": "FMV"}},
-    ),
-    (
-        15,
-        "C:USD-CNH",
-        1_536_036_818_784_000,
-        {
-            "price": D("6.833645"),
-            "bid": D("6.83363"),
-            "ask": D("6.83366"),
-            "metadata": {"exchange": "44"},
-        },
-    ),
-    (
-        18,
-        "C:EUR-USD",
-        1_678_220_098_130_000,
-        {"price": D("1.0631"), "raw_price": "1.0631", "metadata": {"kind": "FMV"}},
-    ),
-    (
-        19,
-        "X:BTC-USD",
-        1_610_462_007_425_000,
-        {
-            "price": D("33021.9"),
-            "raw_price": "33021.9",
-            "size": D("0.01616617"),
-            "metadata": {
-                "trade_id": "14272084",
-                "exchange": 3,
-                "conditions": [2],
-                "vendor_received_ms": 1610462007576,
-            },
-        },
-    ),
-    (
-        21,
-        "X:BTC-USD",
-        1_610_462_411_115_000,
-        {
-            "price": D("33715.47"),
-            "bid": D("33712.71"),
-            "bid_size": D("0.18635"),
-            "ask": D("33718.23"),
-            "ask_size": D("3.5527483"),
-            "metadata": {
-                "exchange": 1,
-                "vendor_received_ms": 1610462411128,
-                "bids": [["33712.71", "0.18635"], ["33712.7", "0.134"]],
-                "asks": [["33718.23", "3.5527483"], ["33718.24", "0.1"]],
-            },
-        },
-    ),
-    (27, "I:SPX", 1_678_220_098_130_000, {"price": D("3988.5"), "raw_price": "3988.5"}),
-]
-
-
-def assert_tick(venue: str, line: int, ticker: str, event_us: int, columns: dict[str, Any]) -> None:
-    tick = one_tick(venue, frames(venue)[line])
-    assert (tick.venue, tick.ticker, tick.event_us) == (venue, ticker, event_us)
-    names = ("price", "raw_price", "size", "side", "bid", "ask", "bid_size", "ask_size")
-    for name in (*names, "sequence", "metadata"):
-        assert getattr(tick, name) == columns.get(name), name
-
 
 @pytest.mark.parametrize(("line", "ticker", "event_us", "columns"), KALSHI_TICKS)
 def test_kalshi_frames_field_by_field(
     line: int, ticker: str, event_us: int, columns: dict[str, Any]
 ) -> None:
     assert_tick("kalshi", line, ticker, event_us, columns)
-
-
-@pytest.mark.parametrize(("line", "ticker", "event_us", "columns"), POLYGON_TICKS)
-def test_polygon_frames_field_by_field(
-    line: int, ticker: str, event_us: int, columns: dict[str, Any]
-) -> None:
-    assert_tick("polygon", line, ticker, event_us, columns)
 
 
 def test_digits_are_kept_as_sent() -> None:

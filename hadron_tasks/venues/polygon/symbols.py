@@ -55,7 +55,6 @@ def listed_ticker(symbol: Any, place: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _prefixed(prefix: str, pair: str, place: str) -> str:
-    joined = _JOINED_FOREX.fullmatch(f"{prefix}{pair}")
-    if joined:
-        return f"C:{joined[1]}-{joined[2]}"
-    return wire.text(f"{prefix}{pair.removeprefix(prefix).replace('/', '-')}", place)
+    name = prefix + pair.removeprefix(prefix).replace("/", "-")
+    joined = _JOINED_FOREX.fullmatch(name)
+    return f"C:{joined[1]}-{joined[2]}" if joined else wire.text(name, place)
