@@ -115,6 +115,7 @@ def test_a_stock_trade_is_its_id_at_its_exchange_on_its_day() -> None:
     assert trade_key({**event, "s": 101}) == key
     assert trade_key({**event, "x": 5}) != key
     assert trade_key({**event, "trfi": 201}) != key
+    assert trade_key({**event, "trfi": 0}) == key
     assert trade_key({**event, "i": "12346"}) != key
     assert trade_key({**event, "t": event["t"] + 86_400_000}) != key
 

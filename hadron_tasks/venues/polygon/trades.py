@@ -49,11 +49,11 @@ def read_listed_trade(event: Event, received_ns: int) -> HadronTick:
     ticker = listed_ticker(event.get("sym"), "sym")
     event_us = time_us(event)
     trade_id = _trade_id(event)
-    key = (
-        None
-        if trade_id is None
-        else listed_trade_key(event.get("x"), event.get("trfi"), trade_id, event_us)
-    )
+    key = None
+    if trade_id is not None:
+        # A facility of 0 is none, as where the field is left out.
+        facility = event.get("trfi") or None
+        key = listed_trade_key(event.get("x"), facility, trade_id, event_us)
     return _trade(_LISTED, event, received_ns, ticker, event_us, trade_id, key)
 
 
