@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import sys
 import time
 import urllib.request
@@ -154,14 +155,16 @@ class Fleet:
         options.data_dir.mkdir(parents=True, exist_ok=True)
         if options.redis_url is None:
             self.say("Starting the embedded Redis ...")
-            self.redis_server = RedisServer(options.data_dir / "redis")
+            self.redis_server = RedisServer(options.data_dir / "redis", ends_with_parent=True)
             self.redis_server.start()
             self.redis_url = self.redis_server.url
         else:
             self.redis_url = options.redis_url
         if options.database_url is None:
             self.say("Starting the embedded PostgreSQL ...")
-            self.postgres_server = PostgresServer(options.data_dir / "postgres")
+            self.postgres_server = PostgresServer(
+                options.data_dir / "postgres", ends_with_parent=True
+            )
             self.postgres_server.start()
             self.database_url = self.postgres_server.create_database("hadron")
         else:
@@ -237,7 +240,10 @@ class Fleet:
                 self._run(f"streamer-{venue}-{number}", "-m", "streamer", "run", "--venue", venue)
 
     def _run(self, name: str, *arguments: str) -> None:
-        command = Command(name, (sys.executable, *arguments), self._env.copy())
+        # A worker that is asked to end in order waits for a broker that may be gone as well; what
+        # it was at is delivered again, so it may as well be killed.
+        orphaned = signal.SIGKILL if name.startswith("worker") else signal.SIGTERM
+        command = Command(name, (sys.executable, *arguments), self._env.copy(), orphaned)
         process = ManagedProcess(command, self.logs)
         process.start()
         self.processes[name] = process

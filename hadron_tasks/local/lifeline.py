@@ -23,7 +23,9 @@ _PR_SET_PDEATHSIG = 1
 def ends_with_parent(how: signal.Signals) -> Callable[[], None] | None:
     """For ``Popen``'s ``preexec_fn``: the child gets ``how`` when its parent dies.
 
-    Linux only; elsewhere None, and a killed supervisor leaves its children running.
+    The parent is, to Linux, the thread that starts the child: start it from one that lives as long
+    as the process. Elsewhere there is no such signal; None, and a killed supervisor leaves its
+    children running.
     """
     if sys.platform != "linux":
         return None

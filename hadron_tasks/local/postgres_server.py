@@ -19,7 +19,7 @@ import psycopg2
 from psycopg2 import sql
 
 from hadron_tasks.errors import ConfigurationError, HadronError
-from hadron_tasks.local.lifeline import ends_with_parent
+from hadron_tasks.local import lifeline
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
@@ -40,11 +40,16 @@ class PostgresServer:
     Args:
         directory: The data directory; made and initialised when it is not there.
         durable: False turns fsync off: for tests, whose data need not outlive the machine.
+        ends_with_parent: End when the thread that started it ends; see
+            :func:`~hadron_tasks.local.lifeline.ends_with_parent`.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = True) -> None:
+    def __init__(
+        self, directory: Path, *, durable: bool = True, ends_with_parent: bool = False
+    ) -> None:
         self.directory = directory.resolve()
         self._durable = durable
+        self._preexec = lifeline.ends_with_parent(signal.SIGINT) if ends_with_parent else None
         self._socket_directory = self.directory
         self._process: subprocess.Popen[bytes] | None = None
         self._joined_pid: int | None = None
@@ -144,7 +149,7 @@ class PostgresServer:
                 # Not in the terminal's group: Ctrl-C must reach the supervisor alone.
                 start_new_session=True,
                 user=cluster.system_user,
-                preexec_fn=ends_with_parent(signal.SIGINT),
+                preexec_fn=self._preexec,
                 cwd=self.directory,
             )
 

@@ -28,6 +28,8 @@ class Command:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     """Added to this process's environment."""
+    orphaned: signal.Signals = signal.SIGTERM
+    """What it gets when the thread that started it ends."""
 
 
 class ManagedProcess:
@@ -61,7 +63,7 @@ class ManagedProcess:
                 # Not in the terminal's group: Ctrl-C must reach the supervisor alone, which
                 # stops the others in order. And a group of its own, to end its children with it.
                 start_new_session=True,
-                preexec_fn=ends_with_parent(signal.SIGTERM),
+                preexec_fn=ends_with_parent(self._command.orphaned),
             )
         self._started = time.monotonic()
         self._restart_at = None

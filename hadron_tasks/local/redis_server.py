@@ -11,7 +11,7 @@ from pathlib import Path
 import redis
 
 from hadron_tasks.errors import ConfigurationError, HadronError
-from hadron_tasks.local.lifeline import ends_with_parent
+from hadron_tasks.local import lifeline
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
@@ -48,10 +48,19 @@ class RedisServer:
     """One redis-server on 127.0.0.1, append-only file on, data in ``directory``.
 
     It never evicts: a stream entry that Redis dropped to make room would be data lost.
+
+    Args:
+        directory: Its data and its log.
+        port: Chosen when left out.
+        ends_with_parent: End when the thread that started it ends; see
+            :func:`~hadron_tasks.local.lifeline.ends_with_parent`.
     """
 
-    def __init__(self, directory: Path, *, port: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, port: int | None = None, ends_with_parent: bool = False
+    ) -> None:
         self.directory = directory
+        self._preexec = lifeline.ends_with_parent(signal.SIGTERM) if ends_with_parent else None
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -88,7 +97,7 @@ class RedisServer:
                 # Not in the terminal's group: Ctrl-C must reach the supervisor alone, which
                 # stops Redis last.
                 start_new_session=True,
-                preexec_fn=ends_with_parent(signal.SIGTERM),
+                preexec_fn=self._preexec,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         with redis.Redis.from_url(self.url, socket_timeout=2) as client:
