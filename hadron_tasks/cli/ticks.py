@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -53,7 +54,8 @@ def ticks(
         else:
             console.print(table(ticker, [_row(tick) for tick in rows]))
         if follow:
-            _follow(connection, found, rows, tick_type, as_json=as_json)
+            with suppress(KeyboardInterrupt):  # how following is meant to end
+                _follow(connection, found, rows, tick_type, as_json=as_json)
 
 
 def _row(tick: StoredTick) -> dict[str, str | None]:

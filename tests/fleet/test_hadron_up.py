@@ -47,13 +47,14 @@ def test_commands_beside_a_running_fleet(terminal: Terminal) -> None:
     newest = json.loads(terminal.run("ticks", "I:SPX", "--limit", "3", "--json").stdout)
     assert len(newest) == 3
     assert newest == sorted(newest, key=lambda one: one["event_time"])
-    assert "114.125" in terminal.run("ticks", "MSFT", "--type", "trade").stdout
+    assert "0.4486" in terminal.run("ticks", "GTE", "--type", "bar").stdout
 
     missing = terminal.run("ticks", "KXNOSUCHTHING", check=False)
     assert missing.returncode == 1
     assert "No instrument is called KXNOSUCHTHING" in missing.stderr
     assert "Did you mean" in terminal.run("ticks", "HIGHNY-22DEC23", check=False).stderr
 
+    check_following(terminal)
     check_dead_letters(terminal)
 
     connections = terminal.status()["kalshi"]["connections"]
@@ -65,6 +66,24 @@ def test_commands_beside_a_running_fleet(terminal: Terminal) -> None:
     code, output = terminal.end()
     assert code == 0, output
     assert "Every message is accounted for." in output
+
+
+def check_following(terminal: Terminal) -> None:
+    following = subprocess.Popen(
+        [HADRON, "ticks", "I:SPX", "--follow", "--json", "--limit", "1"],
+        cwd=terminal.directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert following.stdout is not None
+    lines = [json.loads(following.stdout.readline()) for _ in range(10)]
+    following.send_signal(signal.SIGINT)
+    _, complaint = following.communicate(timeout=20)
+    assert (following.returncode, complaint) == (0, "")
+    keys = [(line["event_time"], line["event_key"]) for line in lines]
+    assert len(set(keys)) == 10
+    assert {line["venue"] for line in lines} == {"polygon"}
 
 
 def check_dead_letters(terminal: Terminal) -> None:
