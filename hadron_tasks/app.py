@@ -23,7 +23,7 @@ HOUSEKEEPING_EVERY_S = 3600.0
 # Tasks are short: a drain runs for its budget of a few seconds. A visibility timeout far above
 # that never redelivers a task that still runs, and one whose worker died soon enough.
 VISIBILITY_TIMEOUT_S = 120
-SOFT_TIME_LIMIT_S = 60
+# No soft limit: it would raise in the middle of a batch, and look like that batch's fault.
 TIME_LIMIT_S = 90
 
 
@@ -43,7 +43,6 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
-        task_soft_time_limit=SOFT_TIME_LIMIT_S,
         task_time_limit=TIME_LIMIT_S,
         task_default_queue=MAINTENANCE_QUEUE,
         task_queues=[_queue(DRAIN_QUEUE), _queue(MAINTENANCE_QUEUE)],

@@ -28,6 +28,10 @@ class StoreUnavailable(HadronError):  # noqa: N818
     """PostgreSQL cannot be reached or gave way for a moment; the same work may succeed later."""
 
 
+class StoreNotReady(HadronError):  # noqa: N818
+    """PostgreSQL answers but cannot store anything: no schema, an old one, or no permission."""
+
+
 class StreamUnavailable(HadronError):  # noqa: N818
     """Redis cannot be reached or takes no more data; the same work may succeed later."""
 

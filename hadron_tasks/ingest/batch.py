@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from pydantic import ValidationError
 
-from hadron_tasks.errors import MalformedFrame
+from hadron_tasks.errors import MalformedFrame, StoreNotReady
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.ingest.venue_rules import VenueRules
 from hadron_tasks.raw_stream import Entry, FeedGap, GapEntry, RawFrame
@@ -22,7 +22,7 @@ from hadron_tasks.store.dead_letters import DeadFrame, resolve_letters, write_de
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
 from hadron_tasks.store.latest_quotes import write_latest
 from hadron_tasks.store.partitions import KnownPartitions, day_number
-from hadron_tasks.store.session import is_transient
+from hadron_tasks.store.session import blames_the_data, is_transient
 from hadron_tasks.store.ticks import Row, write_ticks
 
 
@@ -57,18 +57,17 @@ class BatchWriter:
     def write(self, connection: PgConnection, entries: Sequence[Entry]) -> Counts:
         """Store a batch in one transaction and commit it.
 
-        A frame that PostgreSQL refuses is found by halving the batch, and becomes a dead letter.
+        A frame that cannot be stored is found by halving the batch, and becomes a dead letter.
 
         Raises:
             psycopg2.Error: The database is away or gave way (see ``is_transient``); nothing of
                 the batch's current half is stored, and the same entries may be given again.
+            StoreNotReady: The database cannot store anything; says what to do.
         """
         try:
             return self._store(connection, decode(self._rules, entries), frames=len(entries))
-        except psycopg2.Error as error:
-            if is_transient(error):
-                raise
-            connection.rollback()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the rest
+            self._give_up_if_hopeless(connection, error)
             # The one refusal that is nobody's fault: a partition or mapping that was dropped.
             self._partitions.forget()
             self._cache.clear()
@@ -83,12 +82,21 @@ class BatchWriter:
         """Try a refused frame once more by itself; refused again, it becomes a dead letter."""
         try:
             return self._store(connection, decode(self._rules, [entry]), frames=1)
-        except psycopg2.Error as error:
-            if is_transient(error):
-                raise
-            connection.rollback()
+        except Exception as error:  # noqa: BLE001 - kept with its frame
+            self._give_up_if_hopeless(connection, error)
             refused = _refused(self._rules.venue, entry, error)
         return self._store(connection, refused, frames=1)
+
+    def _give_up_if_hopeless(self, connection: PgConnection, error: Exception) -> None:
+        """Raise unless storing less, or nothing of a frame but its dead letter, may succeed."""
+        if is_transient(error):
+            raise error
+        connection.rollback()
+        if not blames_the_data(error):
+            raise StoreNotReady(
+                f"PostgreSQL cannot store ticks: {str(error).strip()}. If the schema is missing "
+                "or old, run: hadron db upgrade. Frames wait in the stream."
+            ) from error
 
     def _store(self, connection: PgConnection, decoded: Decoded, *, frames: int) -> Counts:
         found = decoded.found
@@ -191,8 +199,15 @@ def _fault_place(error: BaseException) -> str:
     return f"{frames[-1].name}" if frames else ""
 
 
-def _refused(venue: str, entry: Entry, error: psycopg2.Error) -> Decoded:
-    """A batch of one frame that PostgreSQL does not take, as its dead letter."""
-    frame = RawFrame(entry.data, entry.received_ns, entry.connection)
-    message = str(error).strip()
-    return Decoded(dead=[DeadFrame(venue, frame, type(error).__name__, message, "postgresql")])
+def _refused(venue: str, entry: Entry, error: Exception) -> Decoded:
+    """A batch of one frame that cannot be stored, as its dead letter."""
+    from_database = isinstance(error, psycopg2.Error)
+    letter = DeadFrame(
+        venue,
+        RawFrame(entry.data, entry.received_ns, entry.connection),
+        type(error).__name__,
+        str(error).strip(),
+        "postgresql" if from_database else _fault_place(error),
+        "" if from_database else "".join(traceback.format_exception(error)),
+    )
+    return Decoded(dead=[letter])

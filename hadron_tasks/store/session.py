@@ -24,6 +24,11 @@ _TRANSIENT_CLASSES = {
     errorcodes.CLASS_OPERATOR_INTERVENTION,  # shutdown, crash, starting up, cancelled
     errorcodes.CLASS_SYSTEM_ERROR,
 }
+_DATA_FAULT_CLASSES = {
+    errorcodes.CLASS_DATA_EXCEPTION,
+    errorcodes.CLASS_INTEGRITY_CONSTRAINT_VIOLATION,
+    errorcodes.CLASS_PROGRAM_LIMIT_EXCEEDED,
+}
 _TRANSIENT_CODES = {errorcodes.LOCK_NOT_AVAILABLE}
 
 
@@ -75,6 +80,16 @@ def is_transient(error: BaseException) -> bool:
         # No code: the connection broke before the server could give one.
         return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
     return code[:2] in _TRANSIENT_CLASSES or code in _TRANSIENT_CODES
+
+
+def blames_the_data(error: BaseException) -> bool:
+    """Whether what was written is at fault, so that writing less of it may succeed.
+
+    Not so for a missing table or a refused permission: everything would fail alike.
+    """
+    return not isinstance(error, psycopg2.Error) or (
+        error.pgcode is not None and error.pgcode[:2] in _DATA_FAULT_CLASSES
+    )
 
 
 @contextmanager

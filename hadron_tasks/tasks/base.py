@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Task
 
-from hadron_tasks.errors import StoreUnavailable, StreamUnavailable
+from hadron_tasks.errors import StoreNotReady, StoreUnavailable, StreamUnavailable
 
 
 class HadronTask(Task):  # type: ignore[misc]
@@ -21,7 +21,7 @@ class HadronTask(Task):  # type: ignore[misc]
     retry_backoff = 1
     retry_backoff_max = 20
     retry_jitter = True
-    throws = (StoreUnavailable, StreamUnavailable)
+    throws = (StoreUnavailable, StoreNotReady, StreamUnavailable)
     """Expected now and then: logged in a line, without a traceback."""
 
 

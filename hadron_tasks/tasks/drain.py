@@ -13,7 +13,7 @@ from functools import cache
 import redis
 
 from hadron_tasks.app import app
-from hadron_tasks.errors import StoreUnavailable
+from hadron_tasks.errors import StoreNotReady, StoreUnavailable
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import forget_gone_consumers
 from hadron_tasks.ingest.drain import COOL_DOWN_S, Drain, Place, drains_missing
@@ -39,7 +39,7 @@ def drain_raw(self: HadronTask, venue: str) -> Report:
         counts = _drain(venue).run(
             settings.drain_budget_s, linger=not place.is_helper, still_here=place.keep
         )
-    except StoreUnavailable:
+    except (StoreUnavailable, StoreNotReady):
         # Without this every frame that arrives would start a drain that cannot store it either.
         place.keep(COOL_DOWN_S)
         raise

@@ -12,11 +12,12 @@ import pytest
 from factories import NOON_US
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
+from hadron_tasks.errors import StoreNotReady
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.ingest.venue_rules import VenueRules
 from hadron_tasks.raw_stream import Entry, FeedGap, GapCause, GapEntry, RawFrame, gap_fields
-from hadron_tasks.store.instruments import InstrumentCache
+from hadron_tasks.store.instruments import InstrumentCache, NewInstrument
 from hadron_tasks.venues.registry import rules_for
 
 NOON_NS = NOON_US * 1000
@@ -266,6 +267,35 @@ def test_a_frame_that_postgresql_refuses_costs_itself_only(connection: PgConnect
     assert rows(connection, "SELECT DISTINCT error_type, place FROM dead_letters") == [
         ("NumericValueOutOfRange", "postgresql")
     ]
+
+
+def test_a_fault_of_ours_while_storing_costs_its_frame_only(connection: PgConnection) -> None:
+    rules = rules_for("kalshi")
+
+    def describe(venue: str, ticker: str) -> NewInstrument:
+        if ticker.endswith("-T13"):
+            raise LookupError("no description")
+        return rules.describe(venue, ticker)
+
+    broken = VenueRules("kalshi", rules.normalise, describe, rules.fold_market, rules.fold_event)
+    counts = batch_writer(rules=broken).write(connection, [ticker_frame(n) for n in range(40)])
+    assert (counts.ticks, counts.dead_letters) == (39, 1)
+    ((error_type, place, traceback),) = rows(
+        connection, "SELECT error_type, place, traceback FROM dead_letters"
+    )
+    assert (error_type, place) == ("LookupError", "describe")
+    assert "no description" in traceback
+
+
+@pytest.mark.parametrize(
+    "harm", ["ALTER TABLE ticks DROP COLUMN metadata", "DROP TABLE latest_quotes"]
+)
+def test_a_schema_that_does_not_fit_blames_no_frame(connection: PgConnection, harm: str) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(harm)
+    with pytest.raises(StoreNotReady, match="hadron db upgrade"):
+        batch_writer().write(connection, [ticker_frame(n) for n in range(10)])
+    assert rows(connection, "SELECT count(*) FROM dead_letters") == [(0,)]
 
 
 def test_a_partition_that_was_dropped_meanwhile_is_made_again(connection: PgConnection) -> None:
