@@ -31,20 +31,22 @@ _IDENTITY = "venue, kind, ticker, event_us, sequence, price, size, bid, ask, tra
 # 1 at Kalshi are absence, however they are written. A message sent over two connections is one
 # message: its count is that of the connection that sent it most often. A snapshot and a
 # lifecycle message state no time, so each connection's is another: their count is the sum.
+_REDUCE_LEDGER = f"""
+    CREATE TEMPORARY TABLE sent ON COMMIT DROP AS
+    SELECT {_IDENTITY}, min(sent_ns) AS sent_ns,
+        CASE WHEN kind IN ('book_snapshot', 'lifecycle') THEN sum(n) ELSE max(n) END AS sent
+    FROM (
+        SELECT venue, kind, ticker, event_us,
+               CASE WHEN kind IN ('book_snapshot', 'book_delta', 'lifecycle')
+                   THEN sequence END AS sequence,
+               price, size, NULLIF(bid, 0) AS bid,
+               CASE WHEN venue = 'kalshi' AND ask IN (0, 1) THEN NULL ELSE ask END AS ask,
+               trade_id, connection, count(*) AS n, min(sent_ns) AS sent_ns
+        FROM ledger GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    ) AS by_connection GROUP BY {_IDENTITY}
+"""  # noqa: S608 - column names are this module's own
 _COMPARE = f"""
-    WITH sent AS (
-        SELECT {_IDENTITY}, min(sent_ns) AS sent_ns,
-            CASE WHEN kind IN ('book_snapshot', 'lifecycle') THEN sum(n) ELSE max(n) END AS sent
-        FROM (
-            SELECT venue, kind, ticker, event_us,
-                   CASE WHEN kind IN ('book_snapshot', 'book_delta', 'lifecycle')
-                       THEN sequence END AS sequence,
-                   price, size, NULLIF(bid, 0) AS bid,
-                   CASE WHEN venue = 'kalshi' AND ask IN (0, 1) THEN NULL ELSE ask END AS ask,
-                   trade_id, connection, count(*) AS n, min(sent_ns) AS sent_ns
-            FROM ledger GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-        ) AS by_connection GROUP BY {_IDENTITY}
-    ), stored AS (
+    WITH stored AS (
         SELECT t.venue, t.tick_type AS kind, m.venue_instrument_id AS ticker,
             CASE WHEN t.tick_type <> 'book_snapshot'
                 THEN (extract(epoch FROM t.event_time) * 1000000)::bigint END AS event_us,
@@ -102,7 +104,7 @@ class VenueAccount:
 
     venue: str
     sent: int | None
-    """By the simulator's ledger; None for a real exchange."""
+    """By the simulator's ledger, each message once; None for a real exchange."""
     frames_received: int
     stored: int
     """Ticks and lifecycle messages."""
@@ -150,8 +152,8 @@ def settle(
             cursor.execute(_MAKE_LEDGER)
             with ledger.open() as lines:
                 cursor.copy_expert("COPY ledger FROM STDIN", lines)
-            cursor.execute("ANALYZE ledger")
-            cursor.execute("SELECT venue, count(*) FROM ledger GROUP BY 1")
+            cursor.execute(_REDUCE_LEDGER)
+            cursor.execute("SELECT venue, sum(sent)::bigint FROM sent GROUP BY 1")
             sent = dict(cursor.fetchall())
             cursor.execute(_COMPARE, {"since": since, "venues": list(sent)})
             differences = [
