@@ -66,30 +66,17 @@ def test_redis_killed_and_restarted(start_fleet: StartFleet) -> None:
     assert_whole(fleet.finish_and_account())
 
 
-def test_twenty_seconds_without_redis(start_fleet: StartFleet) -> None:
+@pytest.mark.parametrize("service", ["redis_server", "postgres_server"])
+def test_twenty_seconds_without_a_service(start_fleet: StartFleet, service: str) -> None:
     fleet = start_fleet()
-    assert fleet.redis_server is not None
+    server = getattr(fleet, service)
     fleet.wait_until_flowing()
     fleet.run_for(3)
-    fleet.redis_server.stop()
+    server.stop()
     fleet.run_for(20)
-    fleet.redis_server.start()
+    server.start()
     before = fleet.ticks("kalshi")
-    fleet.wait_for(lambda: fleet.ticks("kalshi") > before, 45, "storing after Redis came back")
-    fleet.run_for(3)
-    assert_whole(fleet.finish_and_account())
-
-
-def test_twenty_seconds_without_postgresql(start_fleet: StartFleet) -> None:
-    fleet = start_fleet()
-    assert fleet.postgres_server is not None
-    fleet.wait_until_flowing()
-    fleet.run_for(3)
-    fleet.postgres_server.stop()
-    fleet.run_for(20)
-    fleet.postgres_server.start()
-    before = fleet.ticks("kalshi")
-    fleet.wait_for(lambda: fleet.ticks("kalshi") > before, 30, "storing after PostgreSQL came back")
+    fleet.wait_for(lambda: fleet.ticks("kalshi") > before, 45, f"storing with the {service} back")
     fleet.run_for(3)
     assert_whole(fleet.finish_and_account())
 
