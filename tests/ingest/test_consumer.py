@@ -69,6 +69,18 @@ def test_entries_of_a_dead_reader_are_claimed_after_a_while(
     assert [delivery.entry for delivery in alive.claim_abandoned(10)] == frames
 
 
+def test_entries_deleted_by_hand_while_pending_hold_nothing_up(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "CLAIM_AFTER_MS", 1)
+    frames = publish(client, 3)
+    taken = StreamConsumer(client, "kalshi", "dead").read(10, 10)
+    client.xdel(stream_key("kalshi"), taken[1].entry_id)
+    time.sleep(0.01)
+    alive = StreamConsumer(client, "kalshi", "alive")
+    assert [delivery.entry for delivery in alive.claim_abandoned(10)] == [frames[0], frames[2]]
+
+
 def test_an_entry_that_no_streamer_wrote_is_delivered_as_a_frame(client: redis.Redis) -> None:
     client.xadd(stream_key("kalshi"), {"who": "knows"})
     (delivery,) = StreamConsumer(client, "kalshi", "one").read(10, 10)
