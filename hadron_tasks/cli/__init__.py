@@ -8,6 +8,7 @@ from hadron_tasks import __version__
 from hadron_tasks.cli.db import db
 from hadron_tasks.cli.dlq import dlq
 from hadron_tasks.cli.replay import replay
+from hadron_tasks.cli.schedule import schedule
 from hadron_tasks.cli.simulate import simulate
 from hadron_tasks.cli.status import status
 from hadron_tasks.cli.ticks import ticks
@@ -42,5 +43,5 @@ def main() -> None:
     """
 
 
-for command in (up, status, ticks, dlq, replay, simulate, db):
+for command in (up, status, ticks, dlq, schedule, replay, simulate, db):
     main.add_command(command)
