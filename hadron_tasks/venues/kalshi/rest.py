@@ -1,0 +1,384 @@
+"""Kalshi's REST API: exchange, series, events, markets, trades, books, search, account.
+
+Every request goes through the account's shared rate limit, is signed when there are keys, and is
+tried again where that makes sense: up to three times when the exchange fails or cannot be reached
+or answers something unreadable, and for as long as the caller's patience lasts when it says 429,
+which slows every worker down. Refusals (400, 401, 403, 404) are final; see
+:mod:`hadron_tasks.venues.kalshi.rest_errors`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+
+import redis
+import requests
+from pydantic import ValidationError
+
+from hadron_tasks.errors import MalformedFrame
+from hadron_tasks.settings import Settings
+from hadron_tasks.venues import wire
+from hadron_tasks.venues.kalshi.rate_limit import (
+    DEFAULT_COST,
+    AccountBudget,
+    Grant,
+    TokenBucket,
+)
+from hadron_tasks.venues.kalshi.rest_answers import Answer, read_answer
+from hadron_tasks.venues.kalshi.rest_auth import KalshiAuth, KeyRing
+from hadron_tasks.venues.kalshi.rest_errors import (
+    AnswerUnreadable,
+    CursorRepeats,
+    ErrorAnswer,
+    KalshiRestError,
+    KeyRefused,
+    NotFound,
+    RateLimited,
+    RequestBudgetExhausted,
+    explain,
+)
+from hadron_tasks.venues.kalshi.rest_listings import (
+    Everything,
+    Filter,
+    Item,
+    Listing,
+    Page,
+    Params,
+    Rejected,
+    describe,
+    read_items,
+)
+from hadron_tasks.venues.kalshi.rest_models import (
+    AccountLimits,
+    Cutoff,
+    EndpointCosts,
+    Event,
+    ExchangeStatus,
+    Market,
+    Orderbook,
+    Schedule,
+    Series,
+    SportFilters,
+    TagsByCategory,
+)
+from hadron_tasks.venues.kalshi.rest_values import RestModel
+from hadron_tasks.venues.kalshi.signing import KalshiSigner
+
+TRIES = 3
+"""How often a request is sent before an exchange that fails is given up on."""
+FIRST_DELAY_S = 0.5
+LONGEST_DELAY_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 20.0
+"""Between two reads of a socket."""
+PATIENCE_S = 60.0
+"""How long one request may take in all, waits for the rate limit and tries included."""
+POOL_CONNECTIONS = 4
+BOOKS_A_REQUEST = 100
+
+Model = TypeVar("Model", bound=RestModel)
+
+
+class KalshiRest:
+    """A client for one process, not to be shared between threads; made after a fork, not before."""
+
+    def __init__(
+        self,
+        base_url: str,
+        signers: Sequence[KalshiSigner],
+        bucket: TokenBucket,
+        *,
+        timeouts_s: tuple[float, float] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+        patience_s: float = PATIENCE_S,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            base_url: With its ``/trade-api/v2``.
+            signers: API keys, in the order to use them; none makes unsigned requests, which most
+                market data allows.
+            bucket: The rate limit of the account that the keys belong to.
+            timeouts_s: To connect, and between two reads.
+            patience_s: For one request, waits and tries included.
+        """
+        self.base_url = base_url.rstrip("/")
+        self.keys = KeyRing(signers)
+        self.bucket = bucket
+        self._timeouts_s = timeouts_s
+        self._patience_s = patience_s
+        self._sleep = sleep
+        self._jitter = jitter
+        self._session = requests.Session()
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=POOL_CONNECTIONS)
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, adapter)
+        self._session.headers.update({"Accept": "application/json", "User-Agent": "hadron"})
+
+    @classmethod
+    def from_settings(cls, settings: Settings, client: redis.Redis) -> KalshiRest:
+        """The client that the settings describe, its rate limit kept in the given Redis.
+
+        All configured keys count as one account: where they are not, that is only too careful.
+
+        Raises:
+            ConfigurationError: No address, or a key that cannot be used.
+        """
+        address = settings.kalshi_rest_address
+        signers = [KalshiSigner.load(ref) for ref in settings.kalshi_keys()]
+        account = f"{urlsplit(address).netloc}:{'account' if signers else 'public'}"
+        return cls(address, signers, TokenBucket(client, account))
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def __enter__(self) -> KalshiRest:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # Lists
+
+    def page(
+        self, listing: Listing[Item], narrow: Filter | None = None, cursor: str = ""
+    ) -> Page[Item]:
+        """One page of a list, from ``cursor`` on.
+
+        Raises:
+            CursorRepeats: The next page's cursor is this page's own.
+            KalshiRestError: The page could not be had.
+        """
+        params = {**(narrow or Everything()).params(), "limit": str(listing.page_size)}
+        if cursor:
+            params["cursor"] = cursor
+        endpoint = f"GET {listing.path}"
+        answer = self._get(endpoint, listing.path, params)
+        documents = answer.list_at(listing.field)
+        following = answer.text_at("cursor")
+        if following and following == cursor:
+            raise CursorRepeats(endpoint, following)
+        items, rejected = read_items(listing.model, documents, may_hold_nul=answer.may_hold_nul)
+        return Page(items, following, rejected)
+
+    def pages(
+        self, listing: Listing[Item], narrow: Filter | None = None, cursor: str = ""
+    ) -> Iterator[Page[Item]]:
+        """The pages of a list, from ``cursor`` to the end.
+
+        Raises:
+            CursorRepeats: A cursor came that was followed before; the pages so far were given.
+            KalshiRestError: A page could not be had; its cursor is that of the page before.
+        """
+        followed = {cursor}
+        while True:
+            page = self.page(listing, narrow, cursor)
+            yield page
+            cursor = page.cursor
+            if not cursor:
+                return
+            if cursor in followed:
+                raise CursorRepeats(f"GET {listing.path}", cursor)
+            followed.add(cursor)
+
+    # Single things
+
+    def exchange_status(self) -> ExchangeStatus:
+        """Whether the exchange and trading on it are open."""
+        return self._one(ExchangeStatus, "/exchange/status")
+
+    def exchange_schedule(self) -> Schedule:
+        """Trading hours and maintenance."""
+        return self._one(Schedule, "/exchange/schedule", field="schedule")
+
+    def series(self, narrow: Filter | None = None) -> Page[Series]:
+        """Every series: the one list that comes whole, so the page has no cursor."""
+        answer = self._get("GET /series", "/series", (narrow or Everything()).params())
+        documents = answer.list_at("series")
+        items, rejected = read_items(Series, documents, may_hold_nul=answer.may_hold_nul)
+        return Page(items, "", rejected)
+
+    def one_series(self, ticker: str) -> Series:
+        """One series. Raises NotFound where there is none."""
+        return self._one(Series, "/series/{series_ticker}", ticker, field="series")
+
+    def event(self, ticker: str) -> Event:
+        """One event with its markets. Raises NotFound where there is none."""
+        params = {"with_nested_markets": "true"}
+        return self._one(Event, "/events/{event_ticker}", ticker, field="event", params=params)
+
+    def market(self, ticker: str) -> Market:
+        """One market. Raises NotFound where there is none."""
+        return self._one(Market, "/markets/{ticker}", ticker, field="market")
+
+    def historical_market(self, ticker: str) -> Market:
+        """One market that has moved to the archive. Raises NotFound where there is none."""
+        return self._one(Market, "/historical/markets/{ticker}", ticker, field="market")
+
+    def historical_cutoff(self) -> Cutoff:
+        """Where the archive begins."""
+        return self._one(Cutoff, "/historical/cutoff")
+
+    def orderbook(self, ticker: str) -> Orderbook:
+        """One market's book; needs a key. Raises NotFound where there is no such market."""
+        path = "/markets/{ticker}/orderbook"
+        answer = self._get(f"GET {path}", path.format(ticker=quote(ticker, safe="")), {})
+        document = answer.document
+        document = {"ticker": ticker, **document} if isinstance(document, dict) else document
+        return _validated(Orderbook, document, answer.endpoint)
+
+    def orderbooks(self, tickers: Iterable[str]) -> Page[Orderbook]:
+        """The books of many markets, a hundred a request; needs a key."""
+        wanted = list(tickers)
+        books: list[Orderbook] = []
+        rejected: list[Rejected] = []
+        for start in range(0, len(wanted), BOOKS_A_REQUEST):
+            params = [("tickers", ticker) for ticker in wanted[start : start + BOOKS_A_REQUEST]]
+            answer = self._get("GET /markets/orderbooks", "/markets/orderbooks", params)
+            documents = answer.list_at("orderbooks")
+            found = read_items(Orderbook, documents, may_hold_nul=answer.may_hold_nul)
+            books += found[0]
+            rejected += found[1]
+        return Page(books, "", rejected)
+
+    def tags_by_category(self) -> TagsByCategory:
+        """The tags that series of each category have."""
+        return self._one(TagsByCategory, "/search/tags_by_categories")
+
+    def filters_by_sport(self) -> SportFilters:
+        """The competitions and scopes of each sport."""
+        return self._one(SportFilters, "/search/filters_by_sport")
+
+    # The account
+
+    def account_limits(self) -> AccountLimits:
+        """What the account may ask; needs a key."""
+        return self._one(AccountLimits, "/account/limits")
+
+    def endpoint_costs(self) -> EndpointCosts:
+        """What requests cost."""
+        return self._one(EndpointCosts, "/account/endpoint_costs")
+
+    def learn_limits(self) -> AccountBudget:
+        """Ask what the account is granted and make every worker keep to it.
+
+        An exchange that tells no costs (its older API did not) has the usual one.
+
+        Raises:
+            KalshiRestError: It could not be asked; what was in force stays in force.
+            StreamUnavailable: Redis cannot be reached.
+        """
+        try:
+            told = self.endpoint_costs()
+        except NotFound:
+            told = EndpointCosts(default_cost=DEFAULT_COST)
+        costs = {f"{each.method} {each.path}": each.cost for each in told.endpoint_costs}
+        reading = self.account_limits().reading(told.default_cost) if self.keys else None
+        if reading is None:
+            budget = AccountBudget(default_cost=told.default_cost, costs=costs)
+        else:
+            budget = AccountBudget(
+                reading.refill_rate, reading.bucket_capacity, told.default_cost, costs
+            )
+        self.bucket.learn(budget)
+        return budget
+
+    # Requests
+
+    def _one(
+        self,
+        model: type[Model],
+        path: str,
+        name: str = "",
+        *,
+        field: str = "",
+        params: Params | None = None,
+    ) -> Model:
+        """One object; ``name`` takes the place in the path, ``field`` is where it is."""
+        endpoint = f"GET {path}"
+        if name:
+            start, _, rest = path.partition("{")
+            path = start + quote(name, safe="") + rest.partition("}")[2]
+        answer = self._get(endpoint, path, params or {})
+        return _validated(model, answer.object_at(field), endpoint)
+
+    def _get(self, endpoint: str, path: str, params: Params | list[tuple[str, str]]) -> Answer:
+        """Send until there is an answer, tries or patience are used up, or it is refused."""
+        deadline = time.monotonic() + self._patience_s
+        tries = 0
+        limited: RateLimited | None = None
+        while True:
+            try:
+                return self._try_once(endpoint, path, params, deadline)
+            except RateLimited as error:
+                # The bucket is closed for everybody now: asking it again is the wait.
+                limited = error
+                if time.monotonic() >= deadline:
+                    raise
+            except RequestBudgetExhausted as error:
+                if limited is not None:  # which is why, and says more
+                    raise limited from error
+                raise
+            except KalshiRestError as error:
+                if not error.retryable:
+                    raise
+                tries += 1
+                delay = self._delay(tries)
+                if tries >= TRIES or time.monotonic() + delay >= deadline:
+                    raise
+                self._sleep(delay)
+
+    def _try_once(
+        self, endpoint: str, path: str, params: Params | list[tuple[str, str]], deadline: float
+    ) -> Answer:
+        """Send with the keys in turn until one is not refused."""
+        refusal: KeyRefused | None = None
+        for signer in self.keys.in_order() or (None,):
+            grant = self.bucket.acquire(endpoint, deadline - time.monotonic())
+            answer = read_answer(
+                self._session,
+                endpoint,
+                self.base_url + path,
+                params,
+                KalshiAuth(signer) if signer else None,
+                self._timeouts_s,
+                deadline,
+            )
+            try:
+                return self._accepted(answer, grant)
+            except KeyRefused as error:
+                refusal = error
+                if signer is not None:
+                    self.keys.refused(signer, endpoint, error.status, str(explain(answer.body)))
+        assert refusal is not None
+        if not self.keys:
+            told = ErrorAnswer(refusal.code, f"{refusal.explanation}; no API key is configured")
+            raise KeyRefused(endpoint, refusal.status, told)
+        raise refusal
+
+    def _accepted(self, answer: Answer, grant: Grant) -> Answer:
+        try:
+            return answer.decoded()
+        except RateLimited as error:
+            self.bucket.close_for_a_moment(grant, error.retry_after_s)
+            raise
+
+    def _delay(self, tries: int) -> float:
+        longest = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (tries - 1))
+        return longest * (0.5 + self._jitter() / 2)
+
+
+def _validated(model: type[Model], document: object, endpoint: str) -> Model:
+    try:
+        wire.reject_nul(document)
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise AnswerUnreadable(endpoint, describe(error)) from None
+    except MalformedFrame as error:
+        raise AnswerUnreadable(endpoint, str(error)) from None
