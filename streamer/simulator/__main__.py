@@ -45,6 +45,19 @@ from streamer.simulator.simulator import Simulator
 @click.option("--polygon-share", default=0.2, show_default=True, help="Its part of all messages.")
 @click.option("--lifecycle-every", default=5.0, show_default=True, help="Seconds; 0 for never.")
 @click.option("--first-day", type=click.DateTime(["%Y-%m-%d"]), help="Of the markets' tickers.")
+@click.option(
+    "--rest-markets",
+    default=0,
+    show_default=True,
+    help="Further Kalshi markets that only the REST API knows, up to two million.",
+)
+@click.option("--rest-combos", default=50, show_default=True, help="Multivariate ones, likewise.")
+@click.option(
+    "--rest-refill",
+    default=200.0,
+    show_default=True,
+    help="Tokens a second of the REST API's rate limit, and its capacity; a request costs 10.",
+)
 @click.option("--for", "for_s", type=float, help="Seconds after which to stop.")
 def main(
     data_dir: Path,
@@ -62,6 +75,9 @@ def main(
     polygon_share: float,
     lifecycle_every: float,
     first_day: datetime | None,
+    rest_markets: int,
+    rest_combos: int,
+    rest_refill: float,
     for_s: float | None,
 ) -> None:
     """Simulated Kalshi and Polygon exchanges on local ports.
@@ -86,6 +102,10 @@ def main(
             polygon_share=polygon_share,
             lifecycle_every_s=lifecycle_every,
             first_day=first_day.date() if first_day else None,
+            rest_markets=rest_markets,
+            rest_combos=rest_combos,
+            rest_refill_per_s=rest_refill,
+            rest_capacity=rest_refill,
         )
         sent = asyncio.run(_run(config, for_s))
     except ConfigurationError as error:
@@ -100,6 +120,7 @@ async def _run(config: SimulatorConfig, for_s: float | None) -> int:
         loop.add_signal_handler(number, asked_to_stop.set)
     async with Simulator(config) as simulator:
         click.echo(f"Kalshi  {simulator.kalshi_ws_url or 'off'}")
+        click.echo(f"REST    {simulator.kalshi_rest_url or 'off'}")
         click.echo(f"Polygon {simulator.polygon_ws_url or 'off'}")
         click.echo(f"Control {simulator.control_url}")
         click.echo(f"Ledger  {simulator.ledger_path}")

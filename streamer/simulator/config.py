@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from hadron_tasks.errors import ConfigurationError
+from streamer.simulator.bulk_markets import MOST_MARKETS
 
 Era = Literal["dollars", "cents"]
 """``dollars`` is the form the live exchange sends; ``cents`` that of 2025 recordings."""
@@ -86,6 +87,19 @@ class SimulatorConfig:
     """Between Kalshi's pings."""
     slow_client_after_s: float = 10.0
     """A client that takes no data for so long is cut off as too slow."""
+    rest_markets: int = 0
+    """Further Kalshi markets, which only the REST side knows; up to two million."""
+    rest_combos: int = 50
+    """Multivariate markets, which only the REST side knows."""
+    rest_refill_per_s: float = 200.0
+    """Tokens a second of a Kalshi account's bucket for reading."""
+    rest_capacity: float = 200.0
+    rest_announced_per_s: float | None = None
+    """What ``GET /account/limits`` says the refill is, if not the truth."""
+    rest_costs: tuple[tuple[str, int], ...] = ()
+    """Endpoints (``GET /markets``) that cost other than ten tokens."""
+    rest_tells_retry_after: bool = False
+    """Whether a 429 says when to come back; the exchange promises nothing."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated.
@@ -100,6 +114,14 @@ class SimulatorConfig:
             raise ConfigurationError(f"A rate is messages a second, 0 for no limit: {self.rate}.")
         if self.markets < 1:
             raise ConfigurationError(f"There must be at least one market: {self.markets}.")
+        if not 0 <= self.rest_markets <= MOST_MARKETS:
+            raise ConfigurationError(
+                f"Markets that only REST knows are 0 to {MOST_MARKETS}: {self.rest_markets}."
+            )
+        if self.rest_combos < 0:
+            raise ConfigurationError(f"Combos are zero or more: {self.rest_combos}.")
+        if self.rest_refill_per_s <= 0 or self.rest_capacity <= 0:
+            raise ConfigurationError("The REST rate limit's refill and capacity are above zero.")
         if not 1 <= self.keys <= 10:
             raise ConfigurationError(f"There may be 1 to 10 Kalshi keys: {self.keys}.")
         if not 0 <= self.polygon_share <= 1:

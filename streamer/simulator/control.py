@@ -1,12 +1,14 @@
 """The simulator's HTTP control port: JSON in, JSON out.
 
-``GET /stats``, ``GET /markets``, ``POST /rate``, ``POST /pause``, ``POST /resume`` and
-``POST /faults``. A new resource is a handler class and a line in :data:`_ROUTES`.
+``GET /stats``, ``GET /markets``, ``POST /rate``, ``POST /pause``, ``POST /resume``,
+``POST /faults`` and ``POST /rest``. A new resource is a handler class and a line in
+:data:`_ROUTES`. The same port serves the REST side of the simulated Kalshi.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,6 +21,8 @@ from streamer.simulator.connections import GOING_AWAY, Ending
 from streamer.simulator.faults import Faults, Malformation
 from streamer.simulator.kalshi_forms import PRICE_TEXT
 from streamer.simulator.market import ONE_DOLLAR, Market
+from streamer.simulator.rest_faults import ErrorForm, RestFault, RestFaultKind
+from streamer.simulator.rest_views import rest_routes
 
 if TYPE_CHECKING:
     from streamer.simulator.simulator import Simulator
@@ -100,6 +104,30 @@ class _Overflow(_Request):
         return end(channel=self.channel, connection=self.connection)
 
 
+class _Rest(_Request):
+    fault: Literal["rest"]
+    kind: RestFaultKind
+    count: int = Field(default=1, ge=1)
+    path: str = ""
+    status: int = Field(default=500, ge=400, lt=600)
+    form: ErrorForm = "standard"
+    retry_after: str = ""
+    seconds: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+
+    async def strike(self, faults: Faults) -> int:
+        faults.rest.strike(RestFault(**self.model_dump(exclude={"fault"})))
+        return self.count
+
+
+class _RefuseKeys(_Request):
+    fault: Literal["refuse_rest_keys"]
+    keys: list[str]
+
+    async def strike(self, faults: Faults) -> int:
+        faults.rest.refused_keys.update(self.keys)
+        return len(self.keys)
+
+
 class _Clear(_Request):
     fault: Literal["clear"]
 
@@ -108,14 +136,28 @@ class _Clear(_Request):
         return 0
 
 
-_FAULT: TypeAdapter[
-    _Drop | _Skip | _Malformed | _RefuseAuthentication | _Stall | _Overflow | _Clear
-] = TypeAdapter(
-    Annotated[
-        _Drop | _Skip | _Malformed | _RefuseAuthentication | _Stall | _Overflow | _Clear,
-        Field(discriminator="fault"),
-    ]
+_AnyFault = (
+    _Drop
+    | _Skip
+    | _Malformed
+    | _RefuseAuthentication
+    | _Stall
+    | _Overflow
+    | _Rest
+    | _RefuseKeys
+    | _Clear
 )
+_FAULT: TypeAdapter[_AnyFault] = TypeAdapter(Annotated[_AnyFault, Field(discriminator="fault")])
+
+
+class _RestChange(_Request):
+    """What to change about the REST side; what is left out stays."""
+
+    reword: float | None = Field(default=None, gt=0, le=1)
+    settle: float | None = Field(default=None, gt=0, le=1)
+    archive: bool = False
+    refill_per_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    capacity: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class _Handler(RequestHandler):
@@ -174,6 +216,7 @@ class _StatsHandler(_Handler):
                 "refused": stats.refused,
                 "closed_as_slow": stats.closed_as_slow,
                 "open_markets": len(self.simulator.kalshi.open_markets),
+                "rest": asdict(self.simulator.rest.stats),
             }
         )
 
@@ -237,6 +280,26 @@ class _FaultsHandler(_Handler):
         self.answer({"fault": fault.fault, "struck": await fault.strike(self.simulator.faults)})
 
 
+class _RestHandler(_Handler):
+    def post(self) -> None:
+        try:
+            change = _RestChange.model_validate_json(self.request.body)
+        except ValidationError as error:
+            raise _explained(error) from None
+        rest = self.simulator.rest
+        now_s = self.simulator.kalshi.now_ms() // 1000
+        bulk = rest.catalogue.bulk
+        reworded = bulk.change("reword", change.reword, now_s) if change.reword else 0
+        settled = bulk.change("settle", change.settle, now_s) if change.settle else 0
+        if change.archive:
+            rest.catalogue.cutoff_s = now_s
+        limits = rest.limits
+        limits.change(
+            change.refill_per_s or limits.refill_per_s, change.capacity or limits.capacity
+        )
+        self.answer({"reworded": reworded, "settled": settled})
+
+
 _ROUTES: tuple[tuple[str, type[_Handler]], ...] = (
     (r"/stats", _StatsHandler),
     (r"/markets", _MarketsHandler),
@@ -244,6 +307,7 @@ _ROUTES: tuple[tuple[str, type[_Handler]], ...] = (
     (r"/pause", _PauseHandler),
     (r"/resume", _ResumeHandler),
     (r"/faults", _FaultsHandler),
+    (r"/rest", _RestHandler),
 )
 
 
@@ -260,7 +324,11 @@ class ControlServer:
 
     def start(self, host: str, port: int) -> int:
         """Listen; returns the port."""
-        routes = [(path, handler, {"simulator": self._simulator}) for path, handler in _ROUTES]
+        routes: list[Any] = [
+            (path, handler, {"simulator": self._simulator}) for path, handler in _ROUTES
+        ]
+        if "kalshi" in self._simulator.config.venues:
+            routes += rest_routes(self._simulator.rest)
         application = Application(routes, log_function=_log_nothing)
         sockets = bind_sockets(port, host)
         self._server = HTTPServer(application)

@@ -15,6 +15,7 @@ from streamer.simulator.authentication import Refusals
 from streamer.simulator.connections import GOING_AWAY, Ending, LiveConnection
 from streamer.simulator.kalshi_exchange import Subscription
 from streamer.simulator.kalshi_session import BUFFER_OVERFLOW, CHANNEL_ERROR, KalshiSession
+from streamer.simulator.rest_faults import RestFaults
 
 Malformation = Literal["not_json", "wrong_type", "not_utf8"]
 """``not_json``: text cut off in the middle; ``wrong_type``: a price that is an object;
@@ -43,8 +44,13 @@ class Faults:
     """Strikes the live connections of both exchanges."""
 
     def __init__(
-        self, connections: Callable[[], Iterable[LiveConnection]], refusals: dict[str, Refusals]
+        self,
+        connections: Callable[[], Iterable[LiveConnection]],
+        refusals: dict[str, Refusals],
+        rest: RestFaults,
     ) -> None:
+        self.rest = rest
+        """Those of the REST side, which strike requests."""
         self._connections = connections
         self._refusals = refusals
         self._malformed = 0
@@ -129,7 +135,8 @@ class Faults:
         return self._end_subscriptions(CHANNEL_ERROR, channel, connection)
 
     def clear(self) -> None:
-        """End stalls and refusals that are under way."""
+        """End stalls and refusals that are under way, and what waits for REST requests."""
+        self.rest.clear()
         for task in self._stalls:
             task.cancel()
         for each in self._connections():

@@ -17,6 +17,7 @@ from streamer.simulator.kalshi_forms import PRICE_TEXT, KalshiForm, contracts
 from streamer.simulator.market import ONE_DOLLAR, Delta, Event, Market, move_book, open_book, trade
 from streamer.simulator.outbox import Outbox
 from streamer.simulator.pool import Pool
+from streamer.simulator.trade_tape import TradeTape
 
 TICKER, TRADE, BOOK, LIFECYCLE_CHANNEL = "ticker", "trade", "orderbook_delta", "market_lifecycle_v2"
 _QUOTE = TickType.QUOTE.value
@@ -117,6 +118,9 @@ class KalshiExchange:
         self.now_ms = now_ms
         self.markets: dict[str, Market] = {}
         """Every market ever listed, by ticker."""
+        self.all_events: dict[str, Event] = {}
+        """Every event ever listed, by ticker."""
+        self.tape = TradeTape()
         self.events: deque[Event] = deque()
         """Those that are open, the longest open first."""
         self.open_markets: Pool[Market] = Pool()
@@ -135,6 +139,7 @@ class KalshiExchange:
     def list_event(self, event: Event) -> None:
         """Add an event and open its markets."""
         self.events.append(event)
+        self.all_events[event.ticker] = event
         for market in event.markets:
             self.markets[market.ticker] = market
             self.open_markets.add(market)
@@ -294,9 +299,11 @@ class KalshiExchange:
         done = trade(market, self.rng)
         if done is None:
             return self._tell_delta(market, move_book(market, self.rng))
-        ms = market.next_ms(self.now_ms())
+        now_ms = self.now_ms()
+        ms = market.next_ms(now_ms)
         body = self.form.trade(market, done, ms)
         ticker = market.ticker
+        self.tape.add(ticker, done, ms, now_ms)
         sent = channel.send(
             ticker,
             b"trade",

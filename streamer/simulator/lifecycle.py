@@ -81,7 +81,9 @@ class Lifecycle:
 
     def _begin(self, event: Event) -> int:
         sent = self._announce_event(event)
+        now_s = self.exchange.now_ms() // 1000
         for market in event.markets:
+            market.created_s = market.updated_s = now_s
             sent += self._announce(market, "created", **_created(market))
         self.exchange.list_event(event)
         for market in event.markets:
@@ -92,6 +94,7 @@ class Lifecycle:
         closes = round(self.exchange.now_ms() / 1000 + _CLOSES_AFTER * self.every_s)
         for market in event.markets:
             market.close_s = closes
+            market.updated_s = self.exchange.now_ms() // 1000
         return sum(
             self._announce(market, "close_date_updated", close_ts=closes)
             for market in event.markets
@@ -100,6 +103,7 @@ class Lifecycle:
     def _close(self, event: Event) -> int:
         for market in event.markets:
             market.status = "closed"
+            market.updated_s = self.exchange.now_ms() // 1000
             self.exchange.close_market(market)
         return sum(self._announce(market, "deactivated") for market in event.markets)
 
@@ -108,6 +112,7 @@ class Lifecycle:
         sent = 0
         for market in event.markets:
             market.status = "determined"
+            market.updated_s = now_s
             market.result = "yes" if market.terms.pays_yes() else "no"
             sent += self._announce(
                 market, "determined", result=market.result, determination_ts=now_s
@@ -119,6 +124,7 @@ class Lifecycle:
         sent = 0
         for market in event.markets:
             market.status = "finalized"
+            market.settled_s = market.updated_s = now_s
             value = "1.0000" if market.result == "yes" else "0.0000"
             sent += self._announce(
                 market,
@@ -155,7 +161,7 @@ def _created(market: Market) -> dict[str, Any]:
         "title": event.title,
         "yes_sub_title": market.yes_sub_title,
         "no_sub_title": market.yes_sub_title,
-        "rules_primary": f"If the outcome is {market.yes_sub_title}, the market resolves to Yes.",
+        "rules_primary": market.rules,
         "rules_secondary": "",
         "can_close_early": True,
         "event_ticker": event.ticker,

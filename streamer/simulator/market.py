@@ -95,6 +95,11 @@ class Market:
     status: str = "active"
     result: str = ""
     close_s: int = 0
+    created_s: int = 0
+    """Unix seconds, as those around it; 0 for since its event opened."""
+    updated_s: int = 0
+    """Of the last change that is not trading; 0 for none since it was created."""
+    settled_s: int = 0
     yes: dict[int, int] = field(default_factory=dict)
     no: dict[int, int] = field(default_factory=dict)
     last_price: int = 0
@@ -113,6 +118,11 @@ class Market:
         return self.last_ms
 
     @property
+    def rules(self) -> str:
+        """What it pays out on, in a sentence."""
+        return rules(self.yes_sub_title)
+
+    @property
     def best_yes(self) -> int:
         """The best YES bid; 0 for none."""
         return max(self.yes) if self.yes else 0
@@ -121,6 +131,11 @@ class Market:
     def best_no(self) -> int:
         """The best NO bid; 0 for none."""
         return max(self.no) if self.no else 0
+
+
+def rules(outcome: str) -> str:
+    """What a market on an outcome pays out on, in a sentence."""
+    return f"If the outcome is {outcome}, the market resolves to Yes."
 
 
 def open_book(market: Market, rng: Random) -> None:

@@ -27,6 +27,7 @@ from streamer.simulator.lifecycle import Lifecycle
 from streamer.simulator.outbox import Records, Stats
 from streamer.simulator.polygon_exchange import PolygonExchange
 from streamer.simulator.polygon_server import PolygonServer
+from streamer.simulator.rest_server import PREFIX, RestSide
 from streamer.simulator.underlyings import make_underlyings
 from streamer.simulator.universe import Listing, list_events
 
@@ -83,12 +84,15 @@ class Simulator:
             self.kalshi, self.keys, limits, self.records, config.heartbeat_s
         )
         self.polygon_server = PolygonServer(self.polygon, config.polygon_api_key, self.records, rng)
+        self.rest = RestSide(config, self.kalshi, self.keys, first_day, int(opened.timestamp()))
         self.faults = Faults(
             self.connections,
             {"kalshi": self.kalshi_server.refusals, "polygon": self.polygon_server.refusals},
+            self.rest.faults,
         )
         self.control = ControlServer(self)
         self.kalshi_ws_url = ""
+        self.kalshi_rest_url = ""
         self.polygon_ws_url = ""
         self.control_url = ""
         self._rng = rng
@@ -151,6 +155,8 @@ class Simulator:
             self.polygon_ws_url = f"ws://{config.host}:{port}"
         port = self.control.start(config.host, config.control_port)
         self.control_url = f"http://{config.host}:{port}"
+        if "kalshi" in config.venues:
+            self.kalshi_rest_url = self.control_url + PREFIX
         self._tasks = [
             asyncio.create_task(emitter.run(), name="emitter"),
             asyncio.create_task(self._keep_flushing(), name="ledger"),
@@ -206,6 +212,7 @@ class Simulator:
         return {
             "pid": os.getpid(),
             "kalshi_ws_url": self.kalshi_ws_url,
+            "kalshi_rest_url": self.kalshi_rest_url,
             "polygon_ws_url": self.polygon_ws_url,
             "control_url": self.control_url,
             "kalshi_keys": [
