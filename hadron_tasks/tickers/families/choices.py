@@ -1,0 +1,140 @@
+"""One of many: a champion, a nominee, a song, a party, a word. The outcome is a code.
+
+A team's code is read with the league's dictionary, a party's letter as such; any other code is
+named only where a dictionary or the crawl knows its name in this very series.
+"""
+
+from __future__ import annotations
+
+from hadron_tasks.tickers.draft import Draft
+from hadron_tasks.tickers.families.event_parts import read_event_part, read_event_parts
+from hadron_tasks.tickers.families.strikes import read_strike
+from hadron_tasks.tickers.parsed import Direction, Family, MarketType, Outcome, OutcomeKind
+from hadron_tasks.tickers.team_split import split_codes
+
+PARTY_NAMES = {
+    "D": "Democratic Party",
+    "DEM": "Democratic Party",
+    "R": "Republican Party",
+    "REP": "Republican Party",
+    "I": "Independent",
+    "L": "Libertarian Party",
+    "G": "Green Party",
+}
+_TEAM_TYPES = frozenset(
+    (
+        MarketType.CHAMPIONSHIP,
+        MarketType.CONFERENCE,
+        MarketType.DIVISION,
+        MarketType.QUALIFIER,
+        MarketType.FINISH,
+        MarketType.SEASON_WINS,
+        MarketType.DRAFT,
+        MarketType.NEXT,
+    )
+)
+
+
+def read_season(draft: Draft) -> None:
+    """Read who wins a season, tournament, race or award."""
+    if draft.rule.market_type is MarketType.SEASON_WINS:
+        _read_season_wins(draft)
+        return
+    read_event_parts(draft)
+    _read_outcomes(draft, draft.market, len(draft.event))
+
+
+def read_choice(draft: Draft) -> None:
+    """Read a menu's event and the code chosen from it."""
+    read_event_parts(draft)
+    _read_outcomes(draft, draft.market, len(draft.event))
+
+
+def read_mention(draft: Draft) -> None:
+    """Read an occasion and the word's code, of which only the exchange knows the words."""
+    read_event_parts(draft)
+    for index, code in enumerate(draft.market, len(draft.event)):
+        draft.piece(index, "word", code)
+        draft.outcome = _coded(draft, code, OutcomeKind.WORD)
+
+
+def read_yes_no(draft: Draft) -> None:
+    """Read one question: dates, and whatever else stands there as a code."""
+    read_event_parts(draft)
+    for index, part in enumerate(draft.market, len(draft.event)):
+        read_event_part(draft, index, part)
+
+
+def _read_season_wins(draft: Draft) -> None:
+    """``NFLWINS-27JAC-9`` and ``MLBWINS-NYY-26-T90``: a team, a season, a number of wins."""
+    league = draft.rule.league
+    read_event_parts(draft)
+    for index, part in enumerate(draft.market, len(draft.event)):
+        last = index == len(draft.event) + len(draft.market) - 1
+        strike = read_strike(part, "at_least", "wins") if last else None
+        if strike is not None:
+            draft.piece(index, "strike", part)
+            draft.strike = strike._replace(direction=Direction.LINE)
+            draft.unread.append("whether the number of wins itself is enough")
+        else:
+            read_event_part(draft, index, part)
+    if draft.scope is not None and league is not None:
+        team = draft.book.team(league.teams, draft.scope)
+        if team is not None:
+            draft.outcome = Outcome(OutcomeKind.TEAM, team.code, team.full_name, team.source)
+            return
+    draft.unread.append("whose wins they are")
+
+
+def _read_outcomes(draft: Draft, market: list[str], offset: int) -> None:
+    for index, code in enumerate(market, offset):
+        draft.piece(index, "outcome", code)
+        draft.outcome = _outcome(draft, code)
+
+
+def _outcome(draft: Draft, code: str) -> Outcome:
+    rule = draft.rule
+    if code == "TIE":
+        return Outcome(OutcomeKind.TIE, code, "Tie", "ticker")
+    party = PARTY_NAMES.get(code)
+    if party is not None and rule.family is Family.ELECTION:
+        return Outcome(OutcomeKind.PARTY, code, party, "ticker")
+    if party is not None and rule.market_type is MarketType.PARTY_WINNER:
+        return Outcome(OutcomeKind.PARTY, code, party, "ticker")
+    league = rule.league
+    if league is not None and league.teams:
+        if rule.market_type is MarketType.MATCHUP:
+            return _pair(draft, code)
+        if rule.market_type in _TEAM_TYPES:
+            team = draft.book.team(league.teams, code)
+            if team is not None:
+                return Outcome(OutcomeKind.TEAM, code, team.full_name, team.source)
+    return _coded(draft, code, _kind(draft))
+
+
+def _pair(draft: Draft, code: str) -> Outcome:
+    league = draft.rule.league
+    split = split_codes(code, draft.book.teams(league.teams if league else ""), None)
+    if split.sides is None or split.problem is not None:
+        return _coded(draft, code, OutcomeKind.CHOICE)
+    left, right = split.sides
+    return Outcome(OutcomeKind.CHOICE, code, f"{left.name} vs {right.name}", left.source)
+
+
+def _kind(draft: Draft) -> OutcomeKind:
+    if draft.rule.family is Family.ELECTION:
+        return OutcomeKind.PERSON
+    if draft.rule.family is Family.SEASON:
+        league = draft.rule.league
+        team = draft.rule.market_type in _TEAM_TYPES and league is not None and league.teams
+        return OutcomeKind.TEAM if team else OutcomeKind.PERSON
+    return OutcomeKind.CHOICE
+
+
+def _coded(draft: Draft, code: str, kind: OutcomeKind) -> Outcome:
+    found = draft.book.name(draft.rule.key, code, draft.rule.category)
+    if found is not None:
+        named = OutcomeKind.PERSON if kind is OutcomeKind.CHOICE else kind
+        return Outcome(named, code, *found)
+    draft.unread.append(f"no name is known for the code {code}")
+    return Outcome(kind, code, code)

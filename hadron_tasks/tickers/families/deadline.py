@@ -1,0 +1,33 @@
+"""Deadlines: whether something happens before a date (``KXLEAVEMERZ-29JAN01-26NOV01``)."""
+
+from __future__ import annotations
+
+from hadron_tasks.tickers.dates import read_date, within_year
+from hadron_tasks.tickers.draft import Draft
+from hadron_tasks.tickers.families.event_parts import read_event_parts
+from hadron_tasks.tickers.parsed import Outcome, OutcomeKind
+
+
+def read_deadline(draft: Draft) -> None:
+    """Read the event's dates, then the market's own deadline, which is the one that counts."""
+    read_event_parts(draft)
+    moment = draft.when
+    for index, part in enumerate(draft.market, len(draft.event)):
+        found = read_date(part)
+        if found is None and moment is not None:
+            found = within_year(moment, part)
+        if found is None:
+            draft.piece(index, "outcome", part)
+            draft.unread.append(f"the outcome {part} is only a code")
+            draft.outcome = Outcome(OutcomeKind.CHOICE, part, part)
+            continue
+        draft.piece(index, "deadline", part)
+        moment = draft.deadline = found
+        if draft.when is None:
+            draft.when = found
+    if draft.deadline is None:
+        draft.deadline = draft.when
+    elif draft.outcome is None:
+        draft.outcome = Outcome(
+            OutcomeKind.DATE, "-".join(draft.market), draft.deadline.in_words(), "ticker"
+        )

@@ -1,0 +1,60 @@
+"""Thresholds, buckets and counts: a number against a level, on a date."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from hadron_tasks.tickers.draft import Draft
+from hadron_tasks.tickers.families.event_parts import read_event_parts
+from hadron_tasks.tickers.families.strikes import OPAQUE, read_strike
+from hadron_tasks.tickers.parsed import Direction, MarketType, Outcome, OutcomeKind, Strike
+
+_RATE_MOVE = re.compile(r"(?P<way>[CH])(?P<points>\d{1,3})")
+_DAYS = re.compile(r"(?P<number>\d{1,4})D")
+
+
+def read_threshold(draft: Draft) -> None:
+    """Read a date and a level."""
+    read_event_parts(draft)
+    offset = len(draft.event)
+    for index, part in enumerate(draft.market, offset):
+        _read_level(draft, index, part)
+
+
+def _read_level(draft: Draft, index: int, part: str) -> None:
+    rule = draft.rule
+    if rule.market_type is MarketType.RATE_DECISION and (move := _RATE_MOVE.fullmatch(part)):
+        draft.piece(index, "outcome", part)
+        draft.outcome = Outcome(OutcomeKind.CHOICE, part, _rate_move(move), "ticker")
+        draft.strike = _rate_strike(move)
+        return
+    if rule.reading == OPAQUE:
+        draft.piece(index, "label", part)
+        draft.unread.append(f"which level {part} stands for")
+        return
+    days = _DAYS.fullmatch(part)
+    strike = read_strike(days["number"] if days else part, rule.reading, rule.unit)
+    if strike is None:
+        draft.piece(index, "outcome", part)
+        draft.unread.append(f"the outcome {part} is only a code")
+        draft.outcome = Outcome(OutcomeKind.CHOICE, part, part)
+        return
+    draft.piece(index, "strike", part)
+    draft.strike = strike
+    if strike.direction is Direction.BEYOND:
+        draft.unread.append(f"whether {part} is the low or the high end")
+    elif strike.direction is Direction.NEAR:
+        draft.unread.append(f"the edges of the bucket {part}")
+
+
+def _rate_move(move: re.Match[str]) -> str:
+    points = int(move["points"])
+    if points == 0:
+        return "hold"
+    return f"{'cut' if move['way'] == 'C' else 'hike'} {points} bp"
+
+
+def _rate_strike(move: re.Match[str]) -> Strike:
+    points = Decimal(move["points"])
+    return Strike(Direction.EXACTLY, -points if move["way"] == "C" else points, unit="bp")
