@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -216,7 +215,7 @@ class _StatsHandler(_Handler):
                 "refused": stats.refused,
                 "closed_as_slow": stats.closed_as_slow,
                 "open_markets": len(self.simulator.kalshi.open_markets),
-                "rest": asdict(self.simulator.rest.stats),
+                "rest": self.simulator.rest.stats.described(),
             }
         )
 
@@ -292,7 +291,7 @@ class _RestHandler(_Handler):
         reworded = bulk.change("reword", change.reword, now_s) if change.reword else 0
         settled = bulk.change("settle", change.settle, now_s) if change.settle else 0
         if change.archive:
-            rest.catalogue.cutoff_s = now_s
+            rest.catalogue.cutoff_s = now_s + 1
         limits = rest.limits
         limits.change(
             change.refill_per_s or limits.refill_per_s, change.capacity or limits.capacity

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from hadron_tasks.venues.kalshi.rate_limit import DEFAULT_COST
 
@@ -28,6 +29,19 @@ class RestStats:
     """By the key's name; ``unsigned`` for none."""
     faults: Counter[str] = field(default_factory=Counter)
     """Faults that struck a request, by kind."""
+
+    def described(self) -> dict[str, Any]:
+        """As the control port tells them."""
+        return {
+            "requests": self.requests,
+            "tokens": self.tokens,
+            "limited": self.limited,
+            "limited_at_s": self.limited_at_s,
+            "by_endpoint": self.by_endpoint,
+            "by_status": self.by_status,
+            "by_key": self.by_key,
+            "faults": self.faults,
+        }
 
 
 class Bucket:
