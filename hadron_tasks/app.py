@@ -64,12 +64,6 @@ def make_app(settings: Settings) -> Celery:
         beat_scheduler="hadron_tasks.schedule.HadronScheduler",
         beat_max_loop_interval=5,
         redbeat_redis_url=broker,
-        # Wait for a Redis that is away rather than end.
-        redbeat_redis_options={
-            "retry_period": -1,
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
-        },
         redbeat_key_prefix="hadron:beat:",
         redbeat_lock_timeout=25,
         beat_schedule=default_schedule(settings),

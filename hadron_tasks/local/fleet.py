@@ -32,6 +32,7 @@ from hadron_tasks.venues.kalshi.signing import KalshiSigner
 SIMULATOR_READY_S = 30.0
 WORKER_STOP_S = 30.0
 STREAMER_STOP_S = 15.0
+BEAT_STOP_S = 5.0
 QUIET_AFTER_S = 2.5
 """Once the simulators are paused, streamers that report no new frame for so long have them all."""
 
@@ -127,7 +128,9 @@ class Fleet:
         if not self._wait_until_drained():
             problems.append("frames are left in the stream; the next 'hadron up' stores them")
         self.say("Stopping beat and workers ...")
-        killed += stop_all(self._named("beat", "worker", "flower"), WORKER_STOP_S)
+        # These two hold no data: whether they end or are killed is no matter.
+        stop_all(self._named("beat", "flower"), BEAT_STOP_S)
+        killed += stop_all(self._named("worker"), WORKER_STOP_S)
         killed += stop_all(self._named("simulator"), STREAMER_STOP_S)
         problems += [f"{name} did not end in time and was killed" for name in killed]
         return problems

@@ -59,7 +59,7 @@ class RunningFleet(Fleet):
     def finish_and_account(self) -> dict[str, VenueAccount]:
         """Stop in order, and account for every message."""
         problems = self.finish()
-        assert problems == [], self.tails()
+        assert problems == [], f"{problems}\n{self.tails()}"
         return {account.venue: account for account in self.settle()}
 
     def tails(self) -> str:
