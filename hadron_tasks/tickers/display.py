@@ -237,7 +237,7 @@ def _mention(draft: Draft) -> str:
     return f"{_scoped(draft, draft.rule.subject)} {words}{_date(draft)}"
 
 
-def _combo(draft: Draft) -> str:
+def _combo(_draft: Draft) -> str:
     return "Combo of several markets"
 
 

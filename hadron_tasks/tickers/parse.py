@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-
 from hadron_tasks.tickers.codebook import PACKAGED, CodeBook
 from hadron_tasks.tickers.display import name_of
 from hadron_tasks.tickers.draft import Draft

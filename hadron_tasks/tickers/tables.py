@@ -65,7 +65,7 @@ class PatternRow(NamedTuple):
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
-    with (_DATA / name).open(encoding="utf-8", newline="") as file:
+    with (_DATA / name).open(encoding="utf-8") as file:
         yield from csv.DictReader(file)
 
 

@@ -138,9 +138,7 @@ def _split_sides(draft: Draft, text: str) -> Split:
         if league is not None and league.sport in _THREE_LETTER_SPORTS:
             return split_evenly(text, code)
         split = split_evenly(text, code) if code is not None else None
-        if split is not None and split.sides is not None and code in split.sides[0].code + "|":
-            return split
-        if split is not None and split.sides is not None and split.sides[1].code == code:
+        if split is not None and split.sides and code in [side.code for side in split.sides]:
             return split
         return Split(None, f"no dictionary for the two sides in {text}")
     teams = draft.book.teams(league.teams)
