@@ -6,7 +6,7 @@ pydantic's own JSON mode goes through binary floats.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -74,29 +74,31 @@ MappingOf = Annotated[dict[str, T], BeforeValidator(_mapping)]
 
 
 def dollars_from_cents(data: Any, prices: Mapping[str, str]) -> Any:
-    """Fill in what an answer of 2025 says in cents only.
+    """Say in dollars what an answer of 2025 says in cents; dollars win where it says both.
 
     Args:
         data: The object as decoded; anything but an object is returned as it is.
-        prices: Field in dollars -> the older field in cents.
+        prices: Field in dollars -> the older field in cents, which is left out of the result.
     """
-    if not isinstance(data, dict):
-        return data
-    found = {}
-    for dollars, cents in prices.items():
-        if wire.is_absent(data.get(dollars)) and not wire.is_absent(data.get(cents)):
-            value = _number(data[cents])
-            found[dollars] = None if value is None else from_cents(value)
-    return {**data, **found} if found else data
+
+    def dollars(cents: Any) -> Decimal | None:
+        value = _number(cents)
+        return None if value is None else from_cents(value)
+
+    return _carried_over(data, prices, dollars)
 
 
 def renamed(data: Any, names: Mapping[str, str]) -> Any:
-    """Fill in fields (new name -> older name) that an answer has under their older name only."""
-    if not isinstance(data, dict):
+    """Call fields (new name -> older name) by their new names; the newer wins."""
+    return _carried_over(data, names, lambda value: value)
+
+
+def _carried_over(data: Any, names: Mapping[str, str], convert: Callable[[Any], Any]) -> Any:
+    if not isinstance(data, dict) or data.keys().isdisjoint(names.values()):
         return data
-    found = {
-        new: data[old]
-        for new, old in names.items()
-        if wire.is_absent(data.get(new)) and not wire.is_absent(data.get(old))
-    }
-    return {**data, **found} if found else data
+    made = dict(data)
+    for new, old in names.items():
+        value = made.pop(old, None)
+        if not wire.is_absent(value) and wire.is_absent(made.get(new)):
+            made[new] = convert(value)
+    return made
