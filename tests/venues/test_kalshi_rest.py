@@ -3,6 +3,7 @@ goes wrong on the way."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
@@ -461,9 +462,53 @@ def _scripted(address: str, bucket: TokenBucket, **options: Any) -> KalshiRest:
     ],
 )
 def test_a_body_of_another_shape(bucket: TokenBucket, body: bytes) -> None:
-    with scripted_api(lambda handler, _: send(handler, body)) as address:
-        with _scripted(address, bucket) as rest, pytest.raises(AnswerUnreadable):
-            rest.page(MARKETS)
+    with (
+        scripted_api(lambda handler, _: send(handler, body)) as address,
+        _scripted(address, bucket) as rest,
+        pytest.raises(AnswerUnreadable),
+    ):
+        rest.page(MARKETS)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "chunked", "both"])
+def test_a_body_however_it_is_sent(bucket: TokenBucket, coding: str) -> None:
+    plain = json.dumps({"markets": [{"ticker": f"M{n}"} for n in range(20_000)]}).encode()
+
+    def script(handler: BaseHTTPRequestHandler, _: dict[str, str]) -> None:
+        body = plain if coding == "chunked" else gzip.compress(plain)
+        handler.send_response(200)
+        if coding != "chunked":
+            handler.send_header("Content-Encoding", "gzip")
+        if coding == "gzip":
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+            return
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for start in range(0, len(body), 5000):
+            part = body[start : start + 5000]
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    with scripted_api(script) as address, _scripted(address, bucket) as rest:
+        assert [len(rest.page(MARKETS).items) for _ in range(2)] == [20_000] * 2
+
+
+def test_a_chunked_body_that_ends_in_the_middle(bucket: TokenBucket) -> None:
+    def script(handler: BaseHTTPRequestHandler, _: dict[str, str]) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b'10\r\n{"markets":[],"c')
+        handler.close_connection = True
+
+    with (
+        scripted_api(script) as address,
+        _scripted(address, bucket) as rest,
+        pytest.raises(AnswerUnreadable),
+    ):
+        rest.page(MARKETS)
 
 
 def test_a_circle_of_cursors(bucket: TokenBucket) -> None:
@@ -501,17 +546,23 @@ def test_a_body_that_trickles_in_ends_with_patience(bucket: TokenBucket) -> None
 
 
 def test_a_redirect_is_not_followed(bucket: TokenBucket) -> None:
-    with scripted_api(
-        lambda handler, _: send(handler, b"", 302, Location="http://127.0.0.1:1/")
-    ) as address, _scripted(address, bucket) as rest, pytest.raises(BadRequest, match="302"):
+    with (
+        scripted_api(
+            lambda handler, _: send(handler, b"", 302, Location="http://127.0.0.1:1/")
+        ) as address,
+        _scripted(address, bucket) as rest,
+        pytest.raises(BadRequest, match="302"),
+    ):
         rest.page(MARKETS)
 
 
 def test_a_nul_is_kept_out(bucket: TokenBucket) -> None:
     body = b'{"markets":[{"ticker":"A"},{"ticker":"B","title":"x\\u0000y"}],"cursor":""}'
-    with scripted_api(lambda handler, _: send(handler, body)) as address:
-        with _scripted(address, bucket) as rest:
-            page = rest.page(MARKETS)
+    with (
+        scripted_api(lambda handler, _: send(handler, body)) as address,
+        _scripted(address, bucket) as rest,
+    ):
+        page = rest.page(MARKETS)
     assert [market.ticker for market in page.items] == ["A"]
     assert "NUL" in page.rejected[0].reason
 

@@ -11,6 +11,7 @@ from typing import Any
 import jiter
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
 from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.venues import wire
@@ -116,9 +117,9 @@ def read_answer(
             body = _read_body(response, endpoint, deadline)
             retry_after_s = parse_retry_after(response.headers.get("Retry-After"))
             return Answer(endpoint, response.status_code, retry_after_s, body)
-    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+    except (ProtocolError, DecodeError):
         raise AnswerUnreadable(endpoint, "the body was cut off") from None
-    except requests.Timeout:
+    except (requests.Timeout, ReadTimeoutError):
         raise ExchangeUnreachable(endpoint, f"no answer within {timeout[1]:.0f} s") from None
     except (
         requests.exceptions.InvalidURL,
@@ -152,7 +153,8 @@ def parse_retry_after(text: str | None) -> float | None:
 
 def _read_body(response: requests.Response, endpoint: str, deadline: float) -> bytes:
     body = bytearray()
-    for chunk in response.iter_content(_CHUNK_BYTES):
+    # One system call at a time: whatever reads a whole chunk would wait for it past the deadline.
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > MOST_BYTES:
             raise AnswerUnreadable(endpoint, f"the body is longer than {MOST_BYTES} bytes")
