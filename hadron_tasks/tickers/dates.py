@@ -41,7 +41,8 @@ MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "O
 _LONG_MONTHS = {"JUNE": 6, "JULY": 7, "SEPT": 9, "MARCH": 3, "APRIL": 4}
 
 FIRST_YEAR, LAST_YEAR = 2020, 2069
-"""Kalshi opened in 2021; two digits outside this range are a number, not a year."""
+"""Kalshi opened in 2021; two digits outside this range are a number, not a year.
+No date lies before 2020 either, which tells ``01JAN2027`` from the 20th of January 2001."""
 
 
 class Precision(StrEnum):
@@ -134,7 +135,9 @@ def read_date(text: str) -> TickerDate | None:
     if text.isdigit():
         return _bare_year(text)
     if size in (7, 9, 11, 12) and (match := _DAY.fullmatch(text)) is not None:
-        return _day(match)
+        moment = _day(match)
+        if moment is not None or size != 9:
+            return moment
     if size == 5 and text[:2].isdigit() and text[2:] in MONTHS:
         return _month(text, 2000 + int(text[:2]), MONTHS[text[2:]])
     if size == 4 and text[2] == "Q" and text[:2].isdigit() and text[3] in "1234":
@@ -238,6 +241,6 @@ def _of_calendar(
     hour: int = 0,
     minute: int = 0,
 ) -> TickerDate | None:
-    if not 2000 <= year <= 2099 or not 1 <= day <= monthrange(year, month)[1]:
+    if not FIRST_YEAR <= year <= 2099 or not 1 <= day <= monthrange(year, month)[1]:
         return None
     return TickerDate(text, precision, year, month, day, hour, minute)

@@ -126,7 +126,7 @@ class Direction(StrEnum):
     BEYOND = "beyond"
     """The low or the high tail of a range; the ticker does not say which."""
     LINE = "line"
-    """A betting line that lies half a point from the number, on a side the ticker leaves open."""
+    """A number whose side the ticker leaves open: a line half a point off, a floor or a cap."""
 
 
 class Strike(NamedTuple):

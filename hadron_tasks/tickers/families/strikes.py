@@ -36,6 +36,7 @@ _BARE = {
     "tails": Direction.NEAR,
     "half": Direction.NEAR,
     "b_above": Direction.ABOVE,
+    "open": Direction.LINE,
 }
 
 

@@ -44,6 +44,8 @@ def _read_level(draft: Draft, index: int, part: str) -> None:
     draft.strike = strike
     if strike.direction is Direction.BEYOND:
         draft.unread.append(f"whether {part} is the low or the high end")
+    elif strike.direction is Direction.LINE:
+        draft.unread.append(f"whether {part} is a floor, a cap or a bucket")
     elif strike.direction is Direction.NEAR:
         draft.unread.append(f"the edges of the bucket {part}")
 
