@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hadron_tasks.venues.kalshi.rate_limit import DEFAULT_COST
+DEFAULT_COST = 10
+"""Tokens a request, where nothing else is said."""
 
 
 @dataclass(slots=True)

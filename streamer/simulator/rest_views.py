@@ -7,11 +7,11 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from hadron_tasks.venues.kalshi.rate_limit import DEFAULT_COST
 from streamer.simulator.combo_markets import COLLECTION
 from streamer.simulator.combo_markets import SERIES as COMBO_SERIES
 from streamer.simulator.rest_catalogue import COMBOS, EVENT_SECTIONS, LIVE, SECTIONS
 from streamer.simulator.rest_forms import event_body, second
+from streamer.simulator.rest_limits import DEFAULT_COST
 from streamer.simulator.rest_market import RestEvent, RestMarket
 from streamer.simulator.rest_queries import (
     MarketQuery,

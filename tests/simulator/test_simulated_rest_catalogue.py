@@ -62,9 +62,9 @@ def test_other_tickers_lead_nowhere(ticker: str) -> None:
     assert COMBOS.market_number(ticker) is None
 
 
-def test_the_first_hundred_thousand_have_their_own_tickers() -> None:
-    tickers = {BULK.market(number).ticker for number in range(100_000)}
-    assert len(tickers) == 100_000
+def test_the_first_twenty_thousand_have_their_own_tickers() -> None:
+    tickers = {BULK.market(number).ticker for number in range(20_000)}
+    assert len(tickers) == 20_000
 
 
 @settings(max_examples=50)

@@ -34,8 +34,10 @@ BASIC_REFILL_PER_S = 200
 """Tokens a second of the exchange's lowest tier."""
 REFILL_SHARE = 0.95
 """How much of the account's refill we use; the rest makes up for what we did not count."""
-CAPACITY_SHARE = 0.8
-"""How much of the account's burst we use; the rest absorbs requests that arrive in bunches."""
+CAPACITY_SHARE = 0.5
+"""How much of the account's burst we use. The rest is for requests that were let go one after the
+other and arrive together, which is at most one a worker: of the basic tier's 200 tokens it takes
+ten workers held up at once to need it all. A crawl goes at the refill anyway."""
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
