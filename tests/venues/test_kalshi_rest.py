@@ -209,6 +209,37 @@ def test_limits_are_learnt(rest: KalshiRest, exchange: Simulator, bucket: TokenB
     assert bucket.state().tokens_spent == before + 70
 
 
+@pytest.mark.parametrize(
+    ("status", "has_key", "budget"),
+    [
+        (404, True, AccountBudget(300, 300)),
+        (404, False, AccountBudget()),
+        (401, False, AccountBudget()),
+        (401, True, None),
+    ],
+)
+def test_limits_of_an_exchange_that_tells_no_costs(
+    exchange: Simulator,
+    bucket: TokenBucket,
+    status: int,
+    has_key: bool,
+    budget: AccountBudget | None,
+) -> None:
+    def script(handler: BaseHTTPRequestHandler, _: dict[str, str]) -> None:
+        if handler.path.endswith("/account/limits"):
+            send(handler, b'{"usage_tier":"basic","read_limit":30,"write_limit":10}')
+        else:
+            send(handler, b"", status)
+
+    signers = [signer(exchange.keys[0])] if has_key else []
+    with scripted_api(script) as address, KalshiRest(address, signers, bucket) as rest:
+        if budget is None:
+            with pytest.raises(KeyRefused):
+                rest.learn_limits()
+        else:
+            assert rest.learn_limits() == budget
+
+
 def test_market_data_needs_no_key_but_books_and_the_account_do(
     exchange: Simulator, bucket: TokenBucket
 ) -> None:

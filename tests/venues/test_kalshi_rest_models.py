@@ -233,3 +233,9 @@ def test_filters_say_only_what_was_set() -> None:
     assert EventFilter(with_nested_markets=True).params() == {"with_nested_markets": "true"}
     assert EventFilter(with_nested_markets=False).params() == {"with_nested_markets": "false"}
     assert TradeFilter(ticker="A", max_ts=when).params() == {"ticker": "A", "max_ts": "1791374400"}
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_a_list_of_tickers_names_some_and_not_too_many(count: int) -> None:
+    with pytest.raises(ValueError, match=f"{count} were given"):
+        MarketFilter(tickers=["A"] * count)

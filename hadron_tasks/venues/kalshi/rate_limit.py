@@ -171,7 +171,12 @@ class TokenBucket:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """``account`` names the bucket: requests that the exchange counts together share it."""
+        """Hold a bucket; nothing is asked of Redis yet.
+
+        Args:
+            client: One that gives bytes, as they do by default.
+            account: Names the bucket: requests that the exchange counts together share it.
+        """
         self.account = account
         self.key = f"hadron:kalshi:rest:bucket:{account}"
         self._client = client

@@ -268,7 +268,8 @@ class KalshiRest:
     def learn_limits(self) -> AccountBudget:
         """Ask what the account is granted and make every worker keep to it.
 
-        An exchange that tells no costs (its older API did not) has the usual one.
+        An exchange that tells no costs (its older API does not, and some only to who has a key)
+        has the usual one. Without a key the limits are those of the lowest tier.
 
         Raises:
             KalshiRestError: It could not be asked; what was in force stays in force.
@@ -276,7 +277,9 @@ class KalshiRest:
         """
         try:
             told = self.endpoint_costs()
-        except NotFound:
+        except (NotFound, KeyRefused) as error:
+            if isinstance(error, KeyRefused) and self.keys:
+                raise
             told = EndpointCosts(default_cost=DEFAULT_COST)
         costs = {f"{each.method} {each.path}": each.cost for each in told.endpoint_costs}
         reading = self.account_limits().reading(told.default_cost) if self.keys else None

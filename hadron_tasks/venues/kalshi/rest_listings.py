@@ -21,6 +21,9 @@ StatusFilter = Literal["unopened", "open", "paused", "closed", "settled"]
 
 Params = dict[str, str]
 
+TICKERS_A_REQUEST = 100
+"""Tickers have up to 60 characters, and servers take addresses of about 8,000."""
+
 
 class Filter(Protocol):
     """What narrows a list."""
@@ -51,6 +54,7 @@ class MarketFilter(_Fields):
     event_ticker: str | None = None
     series_ticker: str | None = None
     tickers: Collection[str] | None = None
+    """At most TICKERS_A_REQUEST of them."""
     mve_filter: Literal["only", "exclude"] | None = None
     """``exclude`` leaves the combos out, which are most of what there is."""
     min_updated_ts: datetime | None = None
@@ -60,6 +64,16 @@ class MarketFilter(_Fields):
     max_close_ts: datetime | None = None
     min_settled_ts: datetime | None = None
     max_settled_ts: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a list of tickers that would not narrow anything, or be too long.
+
+        Raises:
+            ValueError: It names none, or more than a request takes.
+        """
+        if self.tickers is not None and not 1 <= len(self.tickers) <= TICKERS_A_REQUEST:
+            # An empty list would be no filter at all and bring every market there is.
+            raise ValueError(f"1 to {TICKERS_A_REQUEST} tickers: {len(self.tickers)} were given")
 
 
 @dataclass(frozen=True, slots=True)
