@@ -40,7 +40,7 @@ MONTHS = {
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LONG_MONTHS = {"JUNE": 6, "JULY": 7, "SEPT": 9, "MARCH": 3, "APRIL": 4}
 
-FIRST_YEAR, LAST_YEAR = 2020, 2069
+FIRST_YEAR, LAST_YEAR = 2020, 2060
 """Kalshi opened in 2021; two digits outside this range are a number, not a year.
 No date lies before 2020 either, which tells ``01JAN2027`` from the 20th of January 2001."""
 
@@ -127,7 +127,7 @@ _DAY = re.compile(
 def read_date(text: str) -> TickerDate | None:
     """The date that ``text`` is, as a whole; None where it is no date.
 
-    Two bare digits are a year only between 20 and 69; four, between 2020 and 2069.
+    Two bare digits are a year only between 20 and 60; four, between 2020 and 2060.
     """
     size = len(text)
     if size < 2 or size > 12 or not text.isascii():

@@ -46,7 +46,7 @@ def name_of(draft: Draft) -> str:
 
 def amount(value: Decimal, unit: str = "") -> str:
     """A number with its unit as people write it: ``$95,000``, ``3.75%``, ``54 F``."""
-    digits = f"{value:,f}"
+    digits = _whole(f"{value:,f}")
     if unit == "%":
         return digits + "%"
     if unit.startswith("$"):
@@ -59,8 +59,8 @@ def strike_words(strike: Strike) -> str:
     """A strike in words: ``above 3.75%``, ``53 to 54 F``, ``3+ rebounds``."""
     unit = strike.unit
     if strike.direction is Direction.BETWEEN and strike.cap is not None:
-        low = f"{strike.value:,f}" if not unit.startswith("$") else amount(strike.value, unit)
-        return f"{_whole(low)} to {_whole_amount(strike.cap, unit)}"
+        low = amount(strike.value, unit if unit.startswith("$") else "")
+        return f"{low} to {amount(strike.cap, unit)}"
     words = amount(strike.value, unit)
     if strike.direction is Direction.NEAR:
         return f"around {words}"
@@ -75,10 +75,6 @@ def strike_words(strike: Strike) -> str:
 
 def _whole(digits: str) -> str:
     return digits[:-2] if digits.endswith(".0") else digits
-
-
-def _whole_amount(value: Decimal, unit: str) -> str:
-    return amount(Decimal(_whole(f"{value:f}")), unit)
 
 
 def _given_words(draft: Draft, title: str) -> str:
@@ -200,8 +196,11 @@ def _subject(draft: Draft) -> str:
 
 
 def _scoped(draft: Draft, subject: str) -> str:
-    named = draft.outcome is not None and draft.outcome.code == draft.scope
-    return subject if draft.scope is None or named else f"{subject} ({draft.scope})"
+    scope = draft.scope
+    named = draft.outcome is not None and draft.outcome.code == scope
+    if scope is None or named or draft.rule.key.startswith(scope):
+        return subject
+    return f"{subject} ({scope})"
 
 
 def _one_of(draft: Draft) -> str:
@@ -213,14 +212,19 @@ def _one_of(draft: Draft) -> str:
 
 
 def _threshold(draft: Draft) -> str:
-    subject = _scoped(draft, draft.rule.subject.replace("{year} ", ""))
+    subject = draft.rule.subject.replace("{year} ", "")
+    subject = _scoped(draft, subject[:1].upper() + subject[1:])
     before, _, after = subject.partition(" {strike}")
     date = _date(draft, with_time=True)
     if draft.rule.market_type is MarketType.RATE_DECISION and draft.outcome is not None:
         return f"{before}{after}: {draft.outcome.name}{date}"
-    words = "" if draft.strike is None else f" {strike_words(draft.strike)}"
-    code = f": {draft.outcome.name}" if draft.outcome is not None else ""
-    label = "" if words or code or not draft.market else f" ({'-'.join(draft.market)})"
+    strike = draft.strike
+    if strike is not None and draft.rule.market_type is MarketType.COUNT:
+        strike = strike._replace(unit="")  # the subject says what is counted
+    words = "" if strike is None else f" {strike_words(strike)}"
+    silent = draft.rule.market_type is MarketType.UP_DOWN
+    code = f": {draft.outcome.name}" if draft.outcome is not None and not silent else ""
+    label = "" if words or code or silent or not draft.market else f" ({'-'.join(draft.market)})"
     return f"{before}{words}{label}{after}{date}{code}"
 
 
@@ -233,8 +237,8 @@ def _deadline(draft: Draft) -> str:
 
 
 def _mention(draft: Draft) -> str:
-    words = "mentions" if draft.outcome is None else f"mentions {draft.outcome.name}"
-    return f"{_scoped(draft, draft.rule.subject)} {words}{_date(draft)}"
+    word = "" if draft.outcome is None else f": {draft.outcome.name}"
+    return f"{_scoped(draft, draft.rule.subject)} mentions{word}{_date(draft)}"
 
 
 def _combo(_draft: Draft) -> str:

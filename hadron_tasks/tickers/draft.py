@@ -84,3 +84,7 @@ class Draft:
     def saw_scope(self, code: str) -> None:
         """Keep a code of the event that is neither a date nor a team."""
         self.scope = code if self.scope is None else f"{self.scope} {code}"
+
+    def name_of(self, code: str) -> tuple[str, str] | None:
+        """Name and source of a code of this event; None where only the code is known."""
+        return self.book.name(self.rule, "-".join(self.event), code)

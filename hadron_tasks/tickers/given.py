@@ -7,14 +7,12 @@ from hadron_tasks.tickers.metadata import (
     CATEGORIES,
     EventMetadata,
     MarketMetadata,
-    SelectedLeg,
     SeriesMetadata,
 )
 from hadron_tasks.tickers.parsed import (
     Category,
     Direction,
     Family,
-    Leg,
     MarketType,
     Outcome,
     OutcomeKind,
@@ -61,11 +59,9 @@ def apply_metadata(
         draft.subtitle = market.yes_sub_title or market.subtitle or None
         _apply_strike(draft, market)
         _apply_outcome(draft, market)
-        if market.legs:
-            draft.legs = tuple(_leg(draft, leg) for leg in market.legs)
-            draft.unread = [reason for reason in draft.unread if not reason.startswith("the legs")]
-        elif draft.rule.family is Family.COMBO:
-            title = _combo_title(market) or title
+        if draft.rule.family is Family.COMBO and (words := leg_words(market)):
+            title, draft.subtitle = "Combo: " + ", ".join(words), None
+            _settle(draft, "the legs")
         if market.market_type == "scalar":
             draft.market_type = MarketType.SCALAR
     draft.title = title or None
@@ -83,7 +79,11 @@ def _apply_strike(draft: Draft, market: MarketMetadata) -> None:
         draft.strike = Strike(_DIRECTIONS[market.strike_type], value, None, unit, exact=True)
     else:
         return
-    doubts = ("whether", "the edges", "which level")
+    _settle(draft, "whether", "the edges", "which level")
+
+
+def _settle(draft: Draft, *doubts: str) -> None:
+    """Take back doubts that the exchange's own facts have settled."""
     draft.unread = [reason for reason in draft.unread if not reason.startswith(doubts)]
 
 
@@ -97,22 +97,11 @@ def _apply_outcome(draft: Draft, market: MarketMetadata) -> None:
     draft.unread = [reason for reason in draft.unread if code not in reason.split()]
 
 
-def _leg(draft: Draft, leg: SelectedLeg) -> Leg:
-    # Imported here because a leg is itself a ticker to be read.
-    from hadron_tasks.tickers.parse import parse_ticker
-
-    label = leg.title
-    if not label:
-        name = parse_ticker(leg.market_ticker, teams=draft.book).display_name
-        label = name.split(": ")[0] if draft.rule.family is Family.COMBO else name
-    return Leg(leg.side, leg.market_ticker, f"not {label}" if leg.side == "no" else label)
-
-
-def _combo_title(market: MarketMetadata) -> str:
-    """``yes Houston,yes Over 215.5 points`` as ``Combo: Houston, Over 215.5 points``."""
+def leg_words(market: MarketMetadata) -> list[str]:
+    """The legs in the exchange's words: ``yes Houston,no Over 215.5 points`` as ``Houston`` and
+    ``not Over 215.5 points``; empty where its words are not of that form."""
     words = market.yes_sub_title or market.title
     legs = [leg.strip() for leg in words.split(",")]
-    if not legs or not all(leg.lower().startswith(("yes ", "no ")) for leg in legs):
-        return ""
-    labels = [leg[4:] if leg.lower().startswith("yes ") else f"not {leg[3:]}" for leg in legs]
-    return "Combo: " + ", ".join(labels)
+    if not all(leg.lower().startswith(("yes ", "no ")) for leg in legs):
+        return []
+    return [leg[4:] if leg.lower().startswith("yes ") else f"not {leg[3:]}" for leg in legs]

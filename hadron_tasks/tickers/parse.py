@@ -26,9 +26,14 @@ from hadron_tasks.tickers.families.event_parts import TIME_OF_DAY
 from hadron_tasks.tickers.families.games import read_game, read_playoff_series
 from hadron_tasks.tickers.families.threshold import read_threshold
 from hadron_tasks.tickers.families.unknown import read_unknown
-from hadron_tasks.tickers.given import apply_metadata, category_of
-from hadron_tasks.tickers.metadata import EventMetadata, MarketMetadata, SeriesMetadata
-from hadron_tasks.tickers.parsed import Family, ParsedTicker, Piece
+from hadron_tasks.tickers.given import apply_metadata, category_of, leg_words
+from hadron_tasks.tickers.metadata import (
+    EventMetadata,
+    MarketMetadata,
+    SelectedLeg,
+    SeriesMetadata,
+)
+from hadron_tasks.tickers.parsed import Category, Family, Leg, ParsedTicker, Piece
 from hadron_tasks.tickers.series_rules import SeriesRule, hyphenated_series, rule_of
 
 LONGEST_TICKER = 200
@@ -80,7 +85,32 @@ def parse_ticker(
     _READERS[rule.family](draft)
     if market is not None or event is not None:
         apply_metadata(draft, market, event)
+    if market is not None and market.legs:
+        draft.legs = _legs(draft, market)
     return _finished(draft, ticker, series_segments, category_of(rule, event, series))
+
+
+def _legs(draft: Draft, market: MarketMetadata) -> tuple[Leg, ...]:
+    """A combo's legs, each in the exchange's words where it gives them."""
+    draft.unread = [reason for reason in draft.unread if not reason.startswith("the legs")]
+    given = leg_words(market)
+    if len(given) != len(market.legs):
+        given = [_leg_label(leg, draft.book) for leg in market.legs]
+    return tuple(
+        Leg(leg.side, leg.market_ticker, label)
+        for leg, label in zip(market.legs, given, strict=True)
+    )
+
+
+def _leg_label(leg: SelectedLeg, book: CodeBook) -> str:
+    label = leg.title
+    if not label:
+        try:
+            label = parse_ticker(leg.market_ticker, teams=book).display_name
+        except TickerError:
+            label = leg.market_ticker
+        label = label.partition(": ")[0]
+    return f"not {label}" if leg.side.lower() == "no" else label
 
 
 def _checked(ticker: str) -> str:
@@ -144,7 +174,7 @@ def _is_combo_event(last: str) -> bool:
     return last.startswith("S20")
 
 
-def _finished(draft: Draft, ticker: str, series: str, category: object) -> ParsedTicker:
+def _finished(draft: Draft, ticker: str, series: str, category: Category) -> ParsedTicker:
     pieces = draft.pieces
     if ticker != draft.ticker:
         pieces = _as_written(pieces, ticker)
@@ -156,7 +186,7 @@ def _finished(draft: Draft, ticker: str, series: str, category: object) -> Parse
         series,
         "-".join(event) if event else None,
         "-".join(market) if market else None,
-        category,  # type: ignore[arg-type]
+        category,
         rule.family,
         draft.market_type,
         rule.subject,

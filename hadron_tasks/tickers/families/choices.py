@@ -132,7 +132,7 @@ def _kind(draft: Draft) -> OutcomeKind:
 
 
 def _coded(draft: Draft, code: str, kind: OutcomeKind) -> Outcome:
-    found = draft.book.name(draft.rule.key, code, draft.rule.category)
+    found = draft.name_of(code)
     if found is not None:
         named = OutcomeKind.PERSON if kind is OutcomeKind.CHOICE else kind
         return Outcome(named, code, *found)

@@ -11,7 +11,9 @@ import re
 from hadron_tasks.tickers.dates import Precision, leading_date, read_date, within_year
 from hadron_tasks.tickers.draft import Draft
 
-_TRAILING_DATE = re.compile(r"(?P<code>[A-Z0-9.]*?[A-Z])(?P<date>\d\d[A-Z]{3}(?:\d\d)?|20\d\d|\d\d)")
+_TRAILING_DATE = re.compile(
+    r"(?P<code>[A-Z0-9.]*?[A-Z])(?P<date>\d\d[A-Z]{3}(?:\d\d)?|20\d\d|\d\d)"
+)
 _LEADING_YEAR = re.compile(r"(?P<year>\d\d)(?P<code>[A-Z][A-Z0-9]*)")
 _INNER_YEAR = re.compile(r"(?P<before>[A-Z]+)(?P<year>\d\d)(?P<after>[A-Z][A-Z0-9]*)")
 TIME_OF_DAY = re.compile(r"T(?:[01]\d|2[0-3])[0-5]\d")

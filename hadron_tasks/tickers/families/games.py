@@ -53,22 +53,22 @@ _TIE_CODES = frozenset(("TIE", "DRAW"))
 
 def read_game(draft: Draft) -> None:
     """Read a game's event and its market."""
-    _read_event(draft, with_time=True)
+    _read_event(draft, with_day=True)
     _read_market(draft)
 
 
 def read_playoff_series(draft: Draft) -> None:
     """Read a best-of series (``26OTTCARR1``): a year, two teams, sometimes the round."""
-    _read_event(draft, with_time=False)
+    _read_event(draft, with_day=False)
     draft.home_first = None  # the sides swap homes within a series
     _read_market(draft)
 
 
-def _read_event(draft: Draft, *, with_time: bool) -> None:
+def _read_event(draft: Draft, *, with_day: bool) -> None:
     if not draft.event:
         return
     segment = draft.event[0]
-    moment = leading_date(segment, with_time=with_time) or read_date(segment[:2])
+    moment = leading_date(segment) if with_day else read_date(segment[:2])
     if moment is None:
         draft.unread.append(f"no date in {segment}")
         draft.piece(0, "code", segment)
@@ -100,7 +100,11 @@ def _read_sides(draft: Draft, text: str) -> None:
         draft.piece(0, "teams", text)
         draft.saw_scope(text)
         return
-    draft.teams = split.sides
+    draft.teams = (_named(draft, split.sides[0]), _named(draft, split.sides[1]))
+    if split.problem is None:
+        draft.unread += [
+            f"no name is known for the code {side.code}" for side in draft.teams if not side.known
+        ]
     league = draft.rule.league
     draft.home_first = league.home_first if league is not None else None
     first, second = ("home", "away") if draft.home_first else ("away", "home")
@@ -190,7 +194,7 @@ def _side(draft: Draft, code: str) -> Outcome:
         return Outcome(OutcomeKind.TIE, code, "Tie", "ticker")
     team = _known_side(draft, code)
     if team is not None:
-        if not team.known:
+        if not team.known and not draft.teams:
             draft.unread.append(f"no name is known for the code {code}")
         return Outcome(OutcomeKind.TEAM, code, team.full_name, team.source)
     if draft.rule.market_type is MarketType.GAME_PROP:
@@ -203,7 +207,7 @@ def _side(draft: Draft, code: str) -> Outcome:
 def _known_side(draft: Draft, code: str) -> Team | None:
     for team in draft.teams:
         if team.code == code:
-            return _named(draft, team)
+            return team
     league = draft.rule.league
     if draft.teams or league is None or not league.teams:
         return None if draft.teams else unknown_team(code)
@@ -213,7 +217,7 @@ def _known_side(draft: Draft, code: str) -> Team | None:
 def _named(draft: Draft, team: Team) -> Team:
     if team.known:
         return team
-    found = draft.book.name(draft.rule.key, team.code, draft.rule.category)
+    found = draft.name_of(team.code)
     return team if found is None else Team(team.code, found[0], found[0], found[1])
 
 
@@ -265,7 +269,7 @@ def _player(draft: Draft, index: int, code: str) -> None:
         draft.piece(index, "player", match["name"])
         if match["shirt"]:
             draft.piece(index, "shirt", match["shirt"])
-    found = draft.book.name(draft.rule.key, code, draft.rule.category)
+    found = draft.name_of(code)
     if found is None:
         draft.unread.append(f"the player {rest} is only a code")
         draft.outcome = Outcome(OutcomeKind.PERSON, code, rest)

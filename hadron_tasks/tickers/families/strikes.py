@@ -54,7 +54,7 @@ def read_strike(text: str, reading: str, unit: str) -> Strike | None:
         # "6T" is the open end of a count: "7 or more".
         return None if letter else Strike(Direction.ABOVE, value, unit=unit)
     if scale is not None:
-        value *= _MULTIPLIERS[scale]
+        value = Decimal(f"{(value * _MULTIPLIERS[scale]).normalize():f}")
     if reading.startswith("cents"):
         value /= 100
     if letter == "B":

@@ -29,6 +29,10 @@ def _read_level(draft: Draft, index: int, part: str) -> None:
         draft.outcome = Outcome(OutcomeKind.CHOICE, part, _rate_move(move), "ticker")
         draft.strike = _rate_strike(move)
         return
+    if rule.market_type is MarketType.UP_DOWN:
+        draft.piece(index, "minute", part)  # of the close, which the event's time has already
+        draft.outcome = Outcome(OutcomeKind.YES, part, "up", "ticker")
+        return
     if rule.reading == OPAQUE:
         draft.piece(index, "label", part)
         draft.unread.append(f"which level {part} stands for")
