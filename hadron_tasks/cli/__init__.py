@@ -11,6 +11,7 @@ from hadron_tasks.cli.replay import replay
 from hadron_tasks.cli.schedule import schedule
 from hadron_tasks.cli.simulate import simulate
 from hadron_tasks.cli.status import status
+from hadron_tasks.cli.ticker import ticker
 from hadron_tasks.cli.ticks import ticks
 from hadron_tasks.cli.up import up
 from hadron_tasks.errors import ConfigurationError, HadronError
@@ -43,5 +44,5 @@ def main() -> None:
     """
 
 
-for command in (up, status, ticks, dlq, schedule, replay, simulate, db):
+for command in (up, status, ticks, ticker, dlq, schedule, replay, simulate, db):
     main.add_command(command)

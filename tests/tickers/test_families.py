@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case a line reads best
 """Each family's grammar by cases, and series that nobody knows."""
 
 from __future__ import annotations
