@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - one case a line reads best
 """Each family's grammar by cases, and series that nobody knows."""
 
 from __future__ import annotations
@@ -14,10 +13,6 @@ from hadron_tasks.tickers.series_rules import rule_of
 @pytest.mark.parametrize(
     ("ticker", "name"),
     [
-        (
-            "ticker",
-            "name",
-        ),
         (
             "KXNFLTOTAL-26OCT11BALATL-44",
             "Over 43.5 points: Baltimore at Atlanta, Oct 11, 2026",
