@@ -14,6 +14,8 @@ from hadron_tasks.pokes import DRAIN_QUEUE, DRAIN_TASK
 from hadron_tasks.settings import Settings, get_settings
 
 MAINTENANCE_QUEUE = "maintenance"
+REST_QUEUE = "rest"
+"""Work that waits for an exchange's REST API: on a queue of its own, so it delays no drain."""
 
 POKE_EVERY_S = 2.0
 """How often beat looks whether a stream has data and no drain: the net under lost pokes."""
@@ -45,7 +47,7 @@ def make_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         task_time_limit=TIME_LIMIT_S,
         task_default_queue=MAINTENANCE_QUEUE,
-        task_queues=[_queue(DRAIN_QUEUE), _queue(MAINTENANCE_QUEUE)],
+        task_queues=[_queue(DRAIN_QUEUE), _queue(MAINTENANCE_QUEUE), _queue(REST_QUEUE)],
         task_routes={DRAIN_TASK: {"queue": DRAIN_QUEUE}},
         # Events are what Flower shows.
         worker_send_task_events=True,

@@ -191,6 +191,7 @@ class Fleet:
             self._env |= {
                 "KALSHI_ENV": "simulator",
                 "HADRON_KALSHI_WS_URL": self.simulator["kalshi_ws_url"],
+                "HADRON_KALSHI_REST_URL": self.simulator["kalshi_rest_url"],
                 "HADRON_KALSHI_BOOKS": ",".join(self._simulated_series()),
             }
             for key in self.simulator["kalshi_keys"]:
@@ -220,11 +221,16 @@ class Fleet:
 
     def _start_workers(self) -> None:
         celery = ("-m", "celery", "-A", "hadron_tasks.app")
-        for number in range(1, self.options.workers + 1):
+        workers = {
+            f"worker-{number}": ("drain,maintenance", self.options.concurrency)
+            for number in range(1, self.options.workers + 1)
+        }
+        workers["worker-rest"] = ("rest", 1)
+        for name, (queues, concurrency) in workers.items():
             self._run(
-                f"worker-{number}",
-                *(*celery, "worker", "-n", f"worker-{number}@%h", "-E"),
-                *("-Q", "drain,maintenance", "-c", str(self.options.concurrency)),
+                name,
+                *(*celery, "worker", "-n", f"{name}@%h", "-E"),
+                *("-Q", queues, "-c", str(concurrency)),
                 *("--without-gossip", "--without-mingle"),
             )
         self._run("beat", *celery, "beat")

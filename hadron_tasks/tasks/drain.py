@@ -10,8 +10,6 @@ import socket
 from dataclasses import asdict
 from functools import cache
 
-import redis
-
 from hadron_tasks.app import app
 from hadron_tasks.errors import StoreNotReady, StoreUnavailable
 from hadron_tasks.ingest.batch import BatchWriter
@@ -20,8 +18,8 @@ from hadron_tasks.ingest.drain import COOL_DOWN_S, Drain, Place, drains_missing
 from hadron_tasks.pokes import DRAIN_TASK, POKE_EXPIRES_S
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.instruments import InstrumentCache
-from hadron_tasks.store.session import engine_for
 from hadron_tasks.tasks.base import HadronTask, Report
+from hadron_tasks.tasks.connections import engine, redis_client
 from hadron_tasks.venues.registry import rules_for
 
 
@@ -29,7 +27,7 @@ from hadron_tasks.venues.registry import rules_for
 def drain_raw(self: HadronTask, venue: str) -> Report:
     """Move a venue's frames from the raw stream to PostgreSQL; ends when it is empty."""
     settings = get_settings()
-    client = _redis()
+    client = redis_client()
     most = settings.drain_max_parallel
     place = Place.take(client, venue, self.request.id, most)
     try:
@@ -55,7 +53,7 @@ def drain_raw(self: HadronTask, venue: str) -> Report:
 @app.task(name="hadron.poke_drain", base=HadronTask, autoretry_for=())  # type: ignore[untyped-decorator]
 def poke_drain(venue: str) -> Report:
     """Start the drains that a venue's backlog is worth and that are not at work."""
-    missing = drains_missing(_redis(), venue, get_settings().drain_max_parallel)
+    missing = drains_missing(redis_client(), venue, get_settings().drain_max_parallel)
     for _ in range(missing):
         _poke(venue)
     return {"poked": missing}
@@ -64,25 +62,12 @@ def poke_drain(venue: str) -> Report:
 @app.task(name="hadron.tidy_streams", base=HadronTask)  # type: ignore[untyped-decorator]
 def tidy_streams() -> Report:
     """Forget the stream consumers of processes that ended."""
-    client = _redis()
+    client = redis_client()
     return {venue: forget_gone_consumers(client, venue) for venue in get_settings().venues}
 
 
 def _poke(venue: str) -> None:
     drain_raw.apply_async(args=[venue], expires=POKE_EXPIRES_S)
-
-
-# One of each a process, made at the first task: a pool process must not share what it forked with.
-
-
-@cache
-def _redis() -> redis.Redis:
-    return redis.Redis.from_url(
-        get_settings().redis_url.get_secret_value(),
-        socket_timeout=10,
-        socket_connect_timeout=5,
-        health_check_interval=30,
-    )
 
 
 @cache
@@ -95,8 +80,8 @@ def _drain(venue: str) -> Drain:
     settings = get_settings()
     name = f"{socket.gethostname()}:{os.getpid()}"
     return Drain(
-        _redis(),
-        engine_for(settings.database_url.get_secret_value()),
+        redis_client(),
+        engine(),
         BatchWriter(rules_for(venue), _instrument_cache(), name),
         venue,
         name,

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hadron_tasks.app import app
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.partitions import drop_partitions_before, ensure_partitions_ahead
-from hadron_tasks.store.session import engine_for, raw_connection
+from hadron_tasks.store.session import raw_connection
 from hadron_tasks.tasks.base import HadronTask, Report
+from hadron_tasks.tasks.connections import engine
 
 
 @app.task(name="hadron.keep_partitions", base=HadronTask)  # type: ignore[untyped-decorator]
@@ -16,7 +17,7 @@ def keep_partitions() -> Report:
     """Make the partitions of the next days; drop those older than the retention, if one is set."""
     settings = get_settings()
     now = datetime.now(UTC)
-    with raw_connection(engine_for(settings.database_url.get_secret_value())) as connection:
+    with raw_connection(engine()) as connection:
         made = ensure_partitions_ahead(connection, now)
         dropped: list[str] = []
         if settings.tick_retention_days is not None:
