@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,19 @@ _database_numbers = itertools.count(1)
 
 TEMPLATE = "hadron_template"
 """A migrated, empty database that each test's database is copied from."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One fleet at a time, however many tests run at once: it is to have a core for itself."""
+    for item in items:
+        if item.get_closest_marker("fleet"):
+            item.add_marker(pytest.mark.xdist_group("fleet"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """A shell starts its background jobs deaf to SIGINT, and so would be all that tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -234,7 +234,7 @@ def test_sequences_have_no_holes_books_add_up_and_the_ledger_holds_it_all(
             await client.command(
                 "update_subscription", sid=4, action="add_markets", market_tickers=tickers[40:]
             )
-            await client.take(2000)
+            await client.take(2100)  # some of them answer the commands
             await sim.pause()
             await client.take_rest()
             frames.extend(client.frames)
