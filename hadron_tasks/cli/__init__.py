@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hadron_tasks import __version__
+from hadron_tasks.cli.bench import bench
 from hadron_tasks.cli.db import db
 from hadron_tasks.cli.dlq import dlq
 from hadron_tasks.cli.replay import replay
@@ -44,5 +45,5 @@ def main() -> None:
     """
 
 
-for command in (up, status, ticks, ticker, dlq, schedule, replay, simulate, db):
+for command in (up, status, ticks, ticker, dlq, schedule, replay, simulate, db, bench):
     main.add_command(command)

@@ -1,0 +1,209 @@
+"""Hadron's own stages: reading frames, writing rows, and real workers that do it all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import redis
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from pydantic import SecretStr
+
+from hadron_tasks.app import make_app
+from hadron_tasks.bench.frames import batches
+from hadron_tasks.bench.measure import Figure
+from hadron_tasks.bench.services import Services
+from hadron_tasks.errors import HadronError
+from hadron_tasks.ingest.batch import BatchWriter, Decoded, decode
+from hadron_tasks.pokes import DRAIN_QUEUE, DRAIN_TASK
+from hadron_tasks.raw_stream import (
+    RawFrame,
+    active_drains_key,
+    frame_fields,
+    stream_key,
+)
+from hadron_tasks.settings import Settings
+from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
+from hadron_tasks.store.ticks import Row
+from hadron_tasks.venues.registry import rules_for
+
+VENUE = "kalshi"
+LOAD_BATCH = 5000
+READY_S = 60.0
+STALLED_S = 60.0
+SETTLED_SHARE = 0.05
+"""The first and the last twentieth of the frames are not timed: workers begin and end there."""
+
+
+def rows_of(connection: PgConnection, frames: Sequence[RawFrame]) -> list[Row]:
+    """The ticks of frames, ready to be written."""
+    rules = rules_for(VENUE)
+    ticks = decode(rules, frames).found.ticks
+    cache = InstrumentCache(1_000_000)
+    tickers = {tick.ticker for tick in ticks}
+    ids = resolve_instruments(connection, cache, VENUE, tickers, rules.describe)
+    return [(ids[tick.ticker], tick) for tick in ticks]
+
+
+def normalise(figure: Figure, frames: Sequence[RawFrame]) -> None:
+    """From frames to ticks, nothing else."""
+    rules = rules_for(VENUE)
+    decoded = Decoded()
+    with figure.timing(len(frames)):
+        decoded = decode(rules, frames)
+    if len(decoded.found.ticks) != len(frames):
+        raise HadronError("The benchmark's frames were not all read; this is a bug.")
+
+
+def write(figure: Figure, connection: PgConnection, frames: Sequence[RawFrame], batch: int) -> None:
+    """From frames in memory to committed rows, in this process: reading them included."""
+    writer = BatchWriter(rules_for(VENUE), InstrumentCache(1_000_000), "bench")
+    with figure.timing(len(frames)):
+        for some in batches(frames, batch):
+            writer.write(connection, some)
+
+
+class Workers:
+    """Real Celery workers, one pool process each, that drain when they are poked.
+
+    Args:
+        services: What they work on.
+        count: How many.
+    """
+
+    def __init__(self, services: Services, count: int) -> None:
+        self.count = count
+        self._services = services
+        self._client = services.redis()
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Started on entry; ended on exit, whatever happened."""
+        try:
+            for number in range(1, self.count + 1):
+                self._processes.append(self._start(number))
+            yield
+        finally:
+            for process in self._processes:
+                process.terminate()
+            for process in self._processes:
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            self._processes.clear()
+
+    def drain(self, figure: Figure | None, frames: Sequence[RawFrame]) -> None:
+        """Put frames on the stream, let the workers store them, and time the middle of it.
+
+        Raises:
+            HadronError: The workers stopped before the stream was empty; names their logs.
+        """
+        self._wait_until_idle()
+        stream = stream_key(VENUE)
+        for some in batches(frames, LOAD_BATCH):
+            with self._client.pipeline(transaction=False) as pipeline:
+                for frame in some:
+                    pipeline.xadd(stream, frame_fields(frame))  # type: ignore[arg-type]
+                pipeline.execute()
+        self._poke()
+        seconds, drained = self._watch(stream, len(frames))
+        if figure is not None:
+            figure.rounds.append(drained / seconds)
+
+    def peak_memory_mb(self) -> float:
+        """The most that any pool process has used, megabytes resident."""
+        return max(_peak_mb(pid) for pid in self._pool_pids())
+
+    def cpu_s(self) -> float:
+        """CPU seconds of all pool processes so far."""
+        return sum(_cpu_s(pid) for pid in self._pool_pids())
+
+    def _start(self, number: int) -> subprocess.Popen[bytes]:
+        with (self._log(number)).open("ab") as log:
+            return subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "celery", "-A", "hadron_tasks.app", "worker"),
+                    *("-n", f"bench-{number}@%h", "-Q", DRAIN_QUEUE, "-c", "1", "-E"),
+                    *("--without-gossip", "--without-mingle"),
+                ],
+                env=self._services.environment(),
+                cwd=self._services.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _log(self, number: int) -> Path:
+        return self._services.directory / f"worker-{number}.log"
+
+    def _pool_pids(self) -> list[int]:
+        pids = []
+        for process in self._processes:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            pids += [int(pid) for pid in children.split()]
+        return pids
+
+    def _poke(self) -> None:
+        app = make_app(Settings(redis_url=SecretStr(self._services.redis_url)))
+        for _ in range(self.count):
+            app.send_task(DRAIN_TASK, args=[VENUE], queue=DRAIN_QUEUE)
+        app.close()
+
+    def _wait_until_idle(self) -> None:
+        deadline = time.monotonic() + READY_S
+        while self._client.zcount(active_drains_key(VENUE), time.time(), "+inf"):
+            if time.monotonic() > deadline:
+                raise HadronError("A drain did not end.")
+            time.sleep(0.05)
+
+    def _watch(self, stream: str, count: int) -> tuple[float, int]:
+        """Seconds from the first settled moment to the last, and the frames drained between."""
+        first, last = count * (1 - SETTLED_SHARE), count * SETTLED_SHARE
+        began: tuple[float, int] | None = None
+        moved_at, before = time.monotonic(), count
+        while True:
+            left = stream_length(self._client, stream)
+            now = time.perf_counter()
+            if began is None and left <= first:
+                began = (now, left)
+            if left <= last and began is not None:
+                self._wait_until_empty(stream)
+                return now - began[0], began[1] - left
+            if left != before:
+                moved_at, before = time.monotonic(), left
+            elif time.monotonic() - moved_at > STALLED_S:
+                raise HadronError(
+                    f"The workers stand still; see {self._log(1)}\n{self._log(1).read_text()}"
+                )
+            time.sleep(0.005)
+
+    def _wait_until_empty(self, stream: str) -> None:
+        deadline = time.monotonic() + STALLED_S
+        while stream_length(self._client, stream) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def stream_length(client: redis.Redis, stream: str) -> int:
+    """Entries that wait in a stream."""
+    return cast(int, client.xlen(stream))
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def _peak_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
