@@ -1,31 +1,36 @@
-"""The contract between streamers and workers: one Redis Stream a venue, one entry a frame.
+"""The contract between streamers and workers: one Redis Stream a venue.
 
-A stream entry is a frame as received, untouched. Streamers append with XADD; drain tasks read as
-the consumer group ``drain``, acknowledge after the database commit, and then delete, so the
-stream's length is the backlog. A consumer group alone gives at-least-once; the keys of
-:mod:`hadron_tasks.tick` make it exactly-once in the database. Publishers may therefore append a
-frame again whenever they are not sure that Redis kept it, as long as its receive time, bytes and
-connection stay the same.
+A stream entry is a frame as received, untouched, or a few frames of one connection side by side
+(:mod:`hadron_tasks.frame_pack`). Streamers append with XADD; drain tasks read as the consumer group
+``drain``, acknowledge after the database commit, and then delete, so the stream's length is the
+backlog. A consumer group alone gives at-least-once; the keys of :mod:`hadron_tasks.tick` make it
+exactly-once in the database. Publishers may therefore append a frame again, in whatever company,
+whenever they are not sure that Redis kept it, as long as its receive time, bytes and connection
+stay the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from hadron_tasks.frame_pack import pack_frames, unpack_frames
+
 GROUP = "drain"
 """The consumer group of the drain tasks."""
 
 _FRAME = b"f"
+_PACK = b"p"
 _RECEIVED = b"t"
 _CONNECTION = b"c"
 _KIND = b"k"
 _LETTER = b"l"
-_GAP = b"gap"
+GAP_KIND = b"gap"
+"""The kind of an entry that is a gap record; a frame's has none."""
 
 
 def stream_key(venue: str) -> str:
@@ -41,15 +46,16 @@ def active_drains_key(venue: str) -> str:
     return f"hadron:drains:{venue}"
 
 
-FRAMES_PER_DRAIN = 5_000
-"""Backlog at which one more drain task is worth its process: about half a second of its work."""
+ENTRIES_PER_DRAIN = 1_000
+"""Backlog at which one more drain task is worth its process. When it grows, entries are packs:
+about half a second of its work."""
 
 
 def drains_wanted(backlog: int, max_parallel: int) -> int:
     """How many drain tasks should be at work on a stream with ``backlog`` entries."""
     if backlog <= 0:
         return 0
-    return min(max_parallel, 1 + backlog // FRAMES_PER_DRAIN)
+    return min(max_parallel, 1 + backlog // ENTRIES_PER_DRAIN)
 
 
 class RawFrame(NamedTuple):
@@ -120,36 +126,45 @@ Fields = dict[bytes, bytes | int]
 
 def frame_fields(frame: RawFrame) -> Fields:
     """The XADD fields of a frame."""
-    fields: Fields = {
-        _FRAME: frame.data,
-        _RECEIVED: frame.received_ns,
-        _CONNECTION: frame.connection.encode(),
-    }
+    fields = entry_fields(frame.data, frame.received_ns, frame.connection.encode())
     if frame.letter_id is not None:
         fields[_LETTER] = frame.letter_id
     return fields
 
 
+def entry_fields(data: bytes, received_ns: int, connection: bytes, kind: bytes = b"") -> Fields:
+    """The XADD fields of a frame, or of something of another kind, from its parts."""
+    fields: Fields = {_FRAME: data, _RECEIVED: received_ns, _CONNECTION: connection}
+    if kind:
+        fields[_KIND] = kind
+    return fields
+
+
+def pack_fields(frames: Sequence[bytes], received_ns: Sequence[int], connection: bytes) -> Fields:
+    """The XADD fields of several frames of one connection."""
+    return {_PACK: pack_frames(frames, received_ns), _CONNECTION: connection}
+
+
 def gap_fields(gap: FeedGap) -> Fields:
     """The XADD fields of a gap record."""
-    return {
-        _FRAME: gap.model_dump_json().encode(),
-        _RECEIVED: gap.to_ns,
-        _CONNECTION: gap.connection.encode(),
-        _KIND: _GAP,
-    }
+    return entry_fields(
+        gap.model_dump_json().encode(), gap.to_ns, gap.connection.encode(), GAP_KIND
+    )
 
 
-def parse_entry(fields: Mapping[bytes, bytes]) -> Entry:
-    """An entry of the stream as read back (with ``decode_responses`` off).
+def parse_entries(fields: Mapping[bytes, bytes]) -> list[Entry]:
+    """What an entry of the stream holds, as read back (with ``decode_responses`` off).
 
     Raises:
-        KeyError: A field is missing, so it was not written by :func:`frame_fields`.
-        ValueError: The receive time is not a number.
+        KeyError: A field is missing, so it was not written by the functions above.
+        ValueError: The receive time is not a number, or the pack is torn.
     """
-    data, received_ns = fields[_FRAME], int(fields[_RECEIVED])
     connection = fields[_CONNECTION].decode("utf-8", "replace")
-    if fields.get(_KIND) == _GAP:
-        return GapEntry(data, received_ns, connection)
+    packed = fields.get(_PACK)
+    if packed is not None:
+        return [RawFrame(data, at, connection) for data, at in unpack_frames(packed)]
+    data, received_ns = fields[_FRAME], int(fields[_RECEIVED])
+    if fields.get(_KIND) == GAP_KIND:
+        return [GapEntry(data, received_ns, connection)]
     letter = fields.get(_LETTER)
-    return RawFrame(data, received_ns, connection, None if letter is None else int(letter))
+    return [RawFrame(data, received_ns, connection, None if letter is None else int(letter))]

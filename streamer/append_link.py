@@ -10,9 +10,8 @@ n-th character: frames that differ in a few digits collide there, and Redis stan
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
-from uuid import UUID
 
 import redis.asyncio as redis
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
@@ -22,13 +21,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
+from hadron_tasks.frame_pack import MAX_FRAMES
 from hadron_tasks.raw_stream import (
+    GAP_KIND,
     FeedGap,
-    GapCause,
-    RawFrame,
+    Fields,
     active_drains_key,
-    frame_fields,
-    gap_fields,
+    entry_fields,
+    pack_fields,
     stream_key,
 )
 from streamer.spool import Entry
@@ -38,22 +38,6 @@ CONTINUITY_KEY = "hadron:feed:continuity"
 
 ANSWER_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
-
-
-def _contract_fields() -> tuple[bytes, bytes, bytes, bytes, bytes]:
-    """The stream's field names (frame, receive time, connection, kind) and a gap's kind."""
-    frame, received, connection = frame_fields(RawFrame(b"", 0, ""))
-    gap = FeedGap(
-        gap_id=UUID(int=0), venue="", connection="", cause=GapCause.SHUTDOWN, from_ns=0, to_ns=0
-    )
-    fields = gap_fields(gap)
-    (kind,) = fields.keys() - {frame, received, connection}
-    value = fields[kind]
-    assert isinstance(value, bytes)
-    return frame, received, connection, kind, value
-
-
-_FRAME, _RECEIVED, _CONNECTION, _KIND, GAP_KIND = _contract_fields()
 
 
 class Appended(NamedTuple):
@@ -68,36 +52,58 @@ def gap_entry(gap: FeedGap) -> Entry:
     return gap.model_dump_json().encode(), gap.to_ns, gap.connection.encode(), GAP_KIND
 
 
-def pack(venue: str, entries: Sequence[Entry], now_s: float) -> tuple[bytes, int]:
+def pipeline_of(venue: str, entries: Sequence[Entry], now_s: float) -> tuple[bytes, int]:
     """The pipeline that appends ``entries``, in Redis' protocol (RESP), and its commands' number.
 
     Args:
         now_s: Unix seconds, by which a drain task counts as at work.
     """
     stream = stream_key(venue).encode()
-    start = b"$4\r\nXADD\r\n%b$1\r\n*\r\n%b" % (_bulk(stream), _bulk(_FRAME))
-    frame_start, gap_start = b"*9\r\n" + start, b"*11\r\n" + start
-    middle = b"\r\n%b$19\r\n" % _bulk(_RECEIVED)
-    parts = []
-    # From here on it is the hot path: one formatting a frame. Nanoseconds since the epoch have
-    # 19 digits (until 2286), so their length needs no counting.
-    ends: dict[tuple[bytes, bytes], bytes] = {}
-    for data, received_ns, connection, kind in entries:
-        end = ends.get((connection, kind))
-        if end is None:
-            end = b"\r\n" + _bulk(_CONNECTION) + _bulk(connection)
-            end += _bulk(_KIND) + _bulk(kind) if kind else b""
-            ends[connection, kind] = end
-        start = gap_start if kind else frame_start
-        parts.append(b"%b$%d\r\n%b%b%019d%b" % (start, len(data), data, middle, received_ns, end))
+    commands = [
+        _command(b"XADD", stream, b"*", *_flat(fields)) for fields in _stream_entries(entries)
+    ]
     # After the frames, so that it never says more than the stream holds. A connection's last
     # frame wins; gap records say nothing about what was received.
     for name, received_ns in {e[2]: e[1] for e in entries if not e[3]}.items():
-        parts.append(_command(b"HSET", CONTINUITY_KEY.encode(), name, b"%d" % received_ns))
+        commands.append(_command(b"HSET", CONTINUITY_KEY.encode(), name, b"%d" % received_ns))
     drains = active_drains_key(venue).encode()
-    parts.append(_command(b"XLEN", stream))
-    parts.append(_command(b"ZCOUNT", drains, b"%.3f" % now_s, b"+inf"))
-    return b"".join(parts), len(parts)
+    commands.append(_command(b"XLEN", stream))
+    commands.append(_command(b"ZCOUNT", drains, b"%.3f" % now_s, b"+inf"))
+    return b"".join(commands), len(commands)
+
+
+def _stream_entries(entries: Sequence[Entry]) -> Iterator[Fields]:
+    """What to append: the frames of a connection side by side, in their order.
+
+    A gap record stays between the frames that came before it and those that came after.
+    """
+    together: dict[bytes, list[Entry]] = {}
+    for entry in entries:
+        connection = entry[2]
+        if entry[3]:
+            yield from map(_one_entry, together.values())
+            together.clear()
+            yield entry_fields(*entry)
+        elif (run := together.get(connection)) is None:
+            together[connection] = [entry]
+        elif len(run) < MAX_FRAMES:
+            run.append(entry)
+        else:
+            yield _one_entry(run)
+            together[connection] = [entry]
+    yield from map(_one_entry, together.values())
+
+
+def _one_entry(run: list[Entry]) -> Fields:
+    if len(run) == 1:
+        return entry_fields(*run[0])
+    return pack_fields([entry[0] for entry in run], [entry[1] for entry in run], run[0][2])
+
+
+def _flat(fields: Fields) -> Iterator[bytes]:
+    for name, value in fields.items():
+        yield name
+        yield value if isinstance(value, bytes) else b"%d" % value
 
 
 class _BulkParser(DefaultParser):  # type: ignore[misc,valid-type]
@@ -169,7 +175,7 @@ class AppendLink:
             StreamUnavailable: Not all of it is acknowledged: the connection broke, or Redis
                 refused (out of memory, read-only). Some of it may be in the stream.
         """
-        packed, self._parser.expected = pack(venue, entries, time.time())
+        packed, self._parser.expected = pipeline_of(venue, entries, time.time())
         try:
             await self._connection.send_packed_command(packed, check_health=False)
             replies = await self._connection.read_response(disable_decoding=True)

@@ -20,8 +20,8 @@ import structlog
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
-from hadron_tasks.raw_stream import FeedGap, GapCause
-from streamer.append_link import GAP_KIND, Appended, AppendLink, gap_entry
+from hadron_tasks.raw_stream import GAP_KIND, FeedGap, GapCause
+from streamer.append_link import Appended, AppendLink, gap_entry
 from streamer.continuity import gap_record
 from streamer.spool import Entry, Spool, orphans
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import redis
 
 from hadron_tasks.errors import StreamUnavailable
-from hadron_tasks.raw_stream import GROUP, Entry, RawFrame, parse_entry, stream_key
+from hadron_tasks.raw_stream import GROUP, Entry, RawFrame, parse_entries, stream_key
 
 CLAIM_AFTER_MS = 15_000
 """An entry that was read but not acknowledged for so long is taken from its reader: several times
@@ -27,10 +27,11 @@ _RawEntry = tuple[bytes, dict[bytes, bytes] | None]
 
 
 class Delivery(NamedTuple):
-    """An entry as delivered to this consumer."""
+    """An entry of the stream as delivered to this consumer."""
 
     entry_id: bytes
-    entry: Entry
+    entries: list[Entry]
+    """The frames, or the gap record, that it holds."""
 
 
 class StreamConsumer:
@@ -140,9 +141,9 @@ class StreamConsumer:
                 # all: there is nothing to deliver and nothing to acknowledge.
                 continue
             try:
-                deliveries.append(Delivery(entry_id, parse_entry(fields)))
+                deliveries.append(Delivery(entry_id, parse_entries(fields)))
             except (KeyError, ValueError):
-                deliveries.append(Delivery(entry_id, _alien(entry_id, fields)))
+                deliveries.append(Delivery(entry_id, [_alien(entry_id, fields)]))
         return deliveries
 
 

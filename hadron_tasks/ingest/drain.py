@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 import redis
@@ -62,6 +62,8 @@ class Drain:
         self._venue = venue
         self._consumer = StreamConsumer(client, venue, consumer_name)
         self._batch = batch
+        self._frames_an_entry = 1.0
+        """Of the last read: how many entries to ask for."""
 
     def run(
         self,
@@ -92,39 +94,58 @@ class Drain:
                 if time.monotonic() > deadline:
                     return total
             while (left_s := deadline - time.monotonic()) > 0:
-                deliveries = self._consumer.read(self._batch, int(min(left_s, IDLE_S) * 1000))
+                wanted = max(1, int(self._batch / self._frames_an_entry))
+                deliveries = self._consumer.read(wanted, int(min(left_s, IDLE_S) * 1000))
                 still_here()
                 if not deliveries:
                     break
+                frames = sum(len(delivery.entries) for delivery in deliveries)
+                self._frames_an_entry = frames / len(deliveries)
                 total.add(self._store(connection, deliveries))
-                if not linger and len(deliveries) < self._batch:
+                if not linger and len(deliveries) < wanted:
                     break
-                if len(deliveries) < GATHER_BELOW:
+                if frames < GATHER_BELOW:
                     time.sleep(min(GATHER_S, max(0.0, deadline - time.monotonic())))
         return total
 
-    def _store(self, connection: PgConnection, deliveries: list[Delivery]) -> Counts:
-        entry_ids = [delivery.entry_id for delivery in deliveries]
-        try:
-            counts = self._writer.write(connection, [delivery.entry for delivery in deliveries])
-        except BaseException:
-            # Whatever it was, the entries are not done; without this they would wait for
-            # CLAIM_AFTER_MS. When Redis is away too, that is what happens.
-            with suppress(StreamUnavailable):
-                self._consumer.release(entry_ids)
-            raise
-        committed_ns = time.time_ns()
-        self._consumer.acknowledge(entry_ids)
-        self._record_latency(deliveries, committed_ns)
-        return counts
+    def _store(self, connection: PgConnection, deliveries: Sequence[Delivery]) -> Counts:
+        total = Counts()
+        for some in _transactions(deliveries, self._batch):
+            try:
+                total.add(self._writer.write(connection, [e for d in some for e in d.entries]))
+            except BaseException:
+                # Whatever it was, what is not acknowledged is not done; without this it would
+                # wait for CLAIM_AFTER_MS. When Redis is away too, that is what happens.
+                with suppress(StreamUnavailable):
+                    self._consumer.release([delivery.entry_id for delivery in deliveries])
+                raise
+            committed_ns = time.time_ns()
+            self._consumer.acknowledge([delivery.entry_id for delivery in some])
+            self._record_latency(some, committed_ns)
+        return total
 
-    def _record_latency(self, deliveries: list[Delivery], committed_ns: int) -> None:
-        buckets = histogram((d.entry.received_ns for d in deliveries), committed_ns)
+    def _record_latency(self, deliveries: Sequence[Delivery], committed_ns: int) -> None:
+        received = (entry.received_ns for d in deliveries for entry in d.entries)
+        buckets = histogram(received, committed_ns)
         key = latency_key(self._venue)
         with suppress(redis.RedisError), self._client.pipeline(transaction=False) as pipeline:
             for bucket, count in buckets.items():
                 pipeline.hincrby(key, str(bucket), count)
             pipeline.execute()
+
+
+def _transactions(deliveries: Sequence[Delivery], batch: int) -> Iterator[list[Delivery]]:
+    """``deliveries`` in runs of about ``batch`` frames: an entry may hold more than was thought."""
+    run: list[Delivery] = []
+    frames = 0
+    for delivery in deliveries:
+        run.append(delivery)
+        frames += len(delivery.entries)
+        if frames >= batch:
+            yield run
+            run, frames = [], 0
+    if run:
+        yield run
 
 
 class Place:

@@ -9,9 +9,9 @@ import redis
 
 from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.ingest import consumer as consumer_module
-from hadron_tasks.ingest.consumer import StreamConsumer, forget_gone_consumers
+from hadron_tasks.ingest.consumer import Delivery, StreamConsumer, forget_gone_consumers
 from hadron_tasks.local.redis_server import RedisServer
-from hadron_tasks.raw_stream import RawFrame, frame_fields, stream_key
+from hadron_tasks.raw_stream import Entry, RawFrame, frame_fields, pack_fields, stream_key
 
 
 @pytest.fixture
@@ -26,12 +26,16 @@ def publish(client: redis.Redis, count: int, start: int = 0) -> list[RawFrame]:
     return frames
 
 
+def held(deliveries: list[Delivery]) -> list[Entry]:
+    return [entry for delivery in deliveries for entry in delivery.entries]
+
+
 def test_a_group_is_made_on_sight_and_sees_what_came_before_it(client: redis.Redis) -> None:
     reader = StreamConsumer(client, "kalshi", "one")
     assert reader.read(10, 10) == []
     client.delete(stream_key("kalshi"))
     frames = publish(client, 3)
-    assert [delivery.entry for delivery in reader.read(10, 10)] == frames
+    assert held(reader.read(10, 10)) == frames
 
 
 def test_acknowledged_entries_are_gone(client: redis.Redis) -> None:
@@ -46,7 +50,7 @@ def test_two_readers_share_the_entries(client: redis.Redis) -> None:
     frames = publish(client, 10)
     one, two = (StreamConsumer(client, "kalshi", name) for name in ("one", "two"))
     got = one.read(4, 10) + two.read(100, 10)
-    assert [delivery.entry for delivery in got] == frames
+    assert held(got) == frames
 
 
 def test_released_entries_are_claimed_at_once(client: redis.Redis) -> None:
@@ -55,7 +59,7 @@ def test_released_entries_are_claimed_at_once(client: redis.Redis) -> None:
     taken = one.read(10, 10)
     assert two.claim_abandoned(10) == []
     one.release([delivery.entry_id for delivery in taken])
-    assert [delivery.entry for delivery in two.claim_abandoned(10)] == frames
+    assert held(two.claim_abandoned(10)) == frames
 
 
 def test_entries_of_a_dead_reader_are_claimed_after_a_while(
@@ -66,7 +70,7 @@ def test_entries_of_a_dead_reader_are_claimed_after_a_while(
     StreamConsumer(client, "kalshi", "dead").read(10, 10)
     time.sleep(0.01)
     alive = StreamConsumer(client, "kalshi", "alive")
-    assert [delivery.entry for delivery in alive.claim_abandoned(10)] == frames
+    assert held(alive.claim_abandoned(10)) == frames
 
 
 def test_entries_deleted_by_hand_while_pending_hold_nothing_up(
@@ -78,14 +82,37 @@ def test_entries_deleted_by_hand_while_pending_hold_nothing_up(
     client.xdel(stream_key("kalshi"), taken[1].entry_id)
     time.sleep(0.01)
     alive = StreamConsumer(client, "kalshi", "alive")
-    assert [delivery.entry for delivery in alive.claim_abandoned(10)] == [frames[0], frames[2]]
+    assert held(alive.claim_abandoned(10)) == [frames[0], frames[2]]
+
+
+def test_frames_that_came_together_are_delivered_together(client: redis.Redis) -> None:
+    stream = stream_key("kalshi")
+    fields = pack_fields([b"one", b"", b"\xff"], [7, 8, 9], b"kalshi-2")
+    client.xadd(stream, fields)  # type: ignore[arg-type]
+    frames = [
+        RawFrame(b"one", 7, "kalshi-2"),
+        RawFrame(b"", 8, "kalshi-2"),
+        RawFrame(b"\xff", 9, "kalshi-2"),
+    ]
+    (delivery,) = StreamConsumer(client, "kalshi", "one").read(10, 10)
+    assert delivery.entries == frames
+
+
+def test_a_torn_pack_is_delivered_as_a_frame_that_says_so(client: redis.Redis) -> None:
+    torn = pack_fields([b"one", b"two"], [7, 8], b"kalshi-2") | {b"p": b"\x02\x00\x00\x00torn"}
+    client.xadd(stream_key("kalshi"), torn)  # type: ignore[arg-type]
+    (delivery,) = StreamConsumer(client, "kalshi", "one").read(10, 10)
+    (entry,) = delivery.entries
+    assert entry.data.startswith(b"not a stream entry of ours")
+    assert b"torn" in entry.data
 
 
 def test_an_entry_that_no_streamer_wrote_is_delivered_as_a_frame(client: redis.Redis) -> None:
     client.xadd(stream_key("kalshi"), {"who": "knows"})
     (delivery,) = StreamConsumer(client, "kalshi", "one").read(10, 10)
-    assert isinstance(delivery.entry, RawFrame)
-    assert b"who=knows" in delivery.entry.data
+    (entry,) = delivery.entries
+    assert isinstance(entry, RawFrame)
+    assert b"who=knows" in entry.data
 
 
 def test_redis_away_is_told_as_such(client: redis.Redis, redis_server: RedisServer) -> None:

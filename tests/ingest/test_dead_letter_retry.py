@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.ingest.venue_rules import VenueRules
-from hadron_tasks.raw_stream import RawFrame, frame_fields, parse_entry
+from hadron_tasks.raw_stream import RawFrame, frame_fields, parse_entries
 from hadron_tasks.store import letter_box
 from hadron_tasks.store.instruments import InstrumentCache
 from hadron_tasks.store.letter_box import Chosen
@@ -65,8 +65,8 @@ def again(taken: list[tuple[str, RawFrame]]) -> list[Any]:
     as_stored = []
     for _, frame in taken:
         fields = frame_fields(frame)
-        as_stored.append(
-            parse_entry({k: v if isinstance(v, bytes) else b"%d" % v for k, v in fields.items()})
+        as_stored += parse_entries(
+            {k: v if isinstance(v, bytes) else b"%d" % v for k, v in fields.items()}
         )
     return as_stored
 

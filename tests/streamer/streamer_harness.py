@@ -14,7 +14,7 @@ import redis
 
 from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState
 from hadron_tasks.local.redis_server import RedisServer
-from hadron_tasks.raw_stream import FeedGap, GapEntry, RawFrame, parse_entry, stream_key
+from hadron_tasks.raw_stream import FeedGap, GapEntry, RawFrame, parse_entries, stream_key
 from streamer.health import Report, parse_reports
 
 
@@ -35,7 +35,7 @@ class Recorded:
 
     def entries(self, venue: str = "kalshi") -> list[RawFrame | GapEntry]:
         raw = self._client.xrange(stream_key(venue))
-        return [parse_entry(fields) for _id, fields in raw]
+        return [entry for _id, fields in raw for entry in parse_entries(fields)]
 
     def frames(self, venue: str = "kalshi") -> list[bytes]:
         """All frames, acknowledgements included, in the stream's order."""

@@ -9,7 +9,7 @@ from streamer_harness import Recorded
 
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.pokes import DRAIN_QUEUE, DrainPoker
-from hadron_tasks.raw_stream import FRAMES_PER_DRAIN
+from hadron_tasks.raw_stream import ENTRIES_PER_DRAIN
 from streamer.append_link import Appended
 from streamer.fleet import POKE_EVERY_S, Pokes
 
@@ -34,7 +34,7 @@ def test_a_poke_for_each_drain_that_is_wanting_but_not_too_many(
         await pokes.close()
         assert queued() == 1
         await asyncio.sleep(POKE_EVERY_S)
-        pokes.on_appended("kalshi", Appended(backlog=2 * FRAMES_PER_DRAIN, active_drains=2))
+        pokes.on_appended("kalshi", Appended(backlog=2 * ENTRIES_PER_DRAIN, active_drains=2))
         pokes.on_appended("polygon", Appended(backlog=1, active_drains=0))
         await pokes.close()
         assert queued() == 3

@@ -133,7 +133,8 @@ def test_the_backlog_and_the_drains_at_work_are_told(
         await case.settled()
 
     assert run(act, on_appended=lambda _venue, appended: told.append(appended))
-    assert told[-1] == Appended(backlog=7, active_drains=2)
+    # The seven came at once, so they are one entry.
+    assert told[-1] == Appended(backlog=1, active_drains=2)
 
 
 def test_redis_away_for_seconds_loses_nothing_and_keeps_the_order(
@@ -214,7 +215,7 @@ def test_above_the_memory_mark_frames_wait_on_disk(
         await asyncio.sleep(1.5)
         case.source.put(500)
         await case.until(lambda: case.publisher.spool_bytes > 0)
-        assert recorded.client.xlen("hadron:raw:kalshi") == 10
+        assert len(recorded.frames()) == 10
         recorded.client.config_set("maxmemory", 0)
         case.source.put(10)
         await case.settled()
