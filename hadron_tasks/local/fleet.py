@@ -298,7 +298,7 @@ class Fleet:
                 if left == 0:
                     return True
                 if time.monotonic() - said > 1:
-                    self.say(f"Storing what is left in the stream: {left:,} frames ...")
+                    self.say(f"Storing what is left in the stream: {left:,} entries ...")
                     said = time.monotonic()
                 time.sleep(0.1)
         return False
