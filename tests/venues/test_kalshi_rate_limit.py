@@ -13,14 +13,12 @@ from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.venues.kalshi.rate_limit import (
     CAPACITY_SHARE,
-    FIRST_PAUSE_S,
     REFILL_SHARE,
-    SLOWED_TO,
     AccountBudget,
-    Grant,
     TokenBucket,
 )
-from hadron_tasks.venues.kalshi.rest_errors import RequestBudgetExhausted
+from hadron_tasks.venues.rest.errors import RequestBudgetExhausted
+from hadron_tasks.venues.rest.rate_limit import FIRST_PAUSE_S, SLOWED_TO, Grant
 
 MARKETS = "GET /markets"
 

@@ -25,19 +25,7 @@ from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.local.redis_server import RedisServer, free_port
 from hadron_tasks.settings import Settings
 from hadron_tasks.venues.kalshi.rate_limit import AccountBudget, TokenBucket
-from hadron_tasks.venues.kalshi.rest import TRIES, KalshiRest
-from hadron_tasks.venues.kalshi.rest_errors import (
-    AnswerUnreadable,
-    BadRequest,
-    CursorRepeats,
-    ExchangeFailed,
-    ExchangeUnreachable,
-    KalshiRestError,
-    KeyRefused,
-    NotFound,
-    RateLimited,
-    RequestBudgetExhausted,
-)
+from hadron_tasks.venues.kalshi.rest import KalshiRest
 from hadron_tasks.venues.kalshi.rest_listings import (
     EVENTS,
     HISTORICAL_MARKETS,
@@ -50,6 +38,19 @@ from hadron_tasks.venues.kalshi.rest_listings import (
     TradeFilter,
 )
 from hadron_tasks.venues.kalshi.signing import KalshiSigner
+from hadron_tasks.venues.rest.client import TRIES
+from hadron_tasks.venues.rest.errors import (
+    AnswerUnreadable,
+    BadRequest,
+    CursorRepeats,
+    ExchangeFailed,
+    ExchangeUnreachable,
+    KeyRefused,
+    NotFound,
+    RateLimited,
+    RequestBudgetExhausted,
+    RestError,
+)
 from streamer.simulator.rest_faults import RestFault
 from streamer.simulator.simulator import Simulator
 
@@ -300,7 +301,7 @@ def test_what_does_not_pass_is_told_after_three_tries(
     exchange: Simulator,
     kind: str,
     changes: dict[str, Any],
-    error: type[KalshiRestError],
+    error: type[RestError],
 ) -> None:
     _strike(exchange, kind, count=100, **changes)
     with pytest.raises(error, match="GET /markets") as raised:
@@ -323,7 +324,7 @@ def test_waits_between_tries_grow_and_vary(exchange: Simulator, bucket: TokenBuc
 
 @pytest.mark.parametrize(("status", "error"), [(400, BadRequest), (404, NotFound)])
 def test_a_refusal_is_final(
-    rest: KalshiRest, exchange: Simulator, status: int, error: type[KalshiRestError]
+    rest: KalshiRest, exchange: Simulator, status: int, error: type[RestError]
 ) -> None:
     _strike(exchange, "status", count=5, status=status)
     with pytest.raises(error, match=f"HTTP {status}: fault: struck by a fault") as raised:

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hadron_tasks.errors import AuthenticationRefused, HadronError
-from hadron_tasks.venues.kalshi.rest_answers import parse_retry_after
-from hadron_tasks.venues.kalshi.rest_errors import (
+from hadron_tasks.venues.rest.answers import parse_retry_after
+from hadron_tasks.venues.rest.errors import (
     BadRequest,
     ExchangeFailed,
-    KalshiRestError,
     KeyRefused,
     NotFound,
     RateLimited,
+    RestError,
     explain,
     from_status,
 )
@@ -68,13 +68,11 @@ def test_no_body_is_too_odd(body: bytes) -> None:
         (503, ExchangeFailed, True),
     ],
 )
-def test_a_status_says_what_happened(
-    status: int, kind: type[KalshiRestError], retryable: bool
-) -> None:
-    error = from_status("GET /markets", status, b'{"code":"c","message":"m"}', 3.0)
+def test_a_status_says_what_happened(status: int, kind: type[RestError], retryable: bool) -> None:
+    error = from_status("Kalshi GET /markets", status, b'{"code":"c","message":"m"}', 3.0)
     assert type(error) is kind
     assert error.retryable is retryable
-    assert (error.status, error.code, error.endpoint) == (status, "c", "GET /markets")
+    assert (error.status, error.code, error.endpoint) == (status, "c", "Kalshi GET /markets")
     assert str(error) == f"Kalshi GET /markets: HTTP {status}: c: m"
     assert isinstance(error, HadronError)
     assert isinstance(error, AuthenticationRefused) is (status in (401, 403))

@@ -17,7 +17,6 @@ from hadron_tasks.venues.kalshi.rest_listings import (
     EventFilter,
     MarketFilter,
     TradeFilter,
-    read_items,
 )
 from hadron_tasks.venues.kalshi.rest_models import (
     AccountLimits,
@@ -28,6 +27,7 @@ from hadron_tasks.venues.kalshi.rest_models import (
     TagsByCategory,
     Trade,
 )
+from hadron_tasks.venues.rest.pages import read_items
 from streamer.simulator.bulk_markets import BulkMarkets
 from streamer.simulator.rest_forms import CentsRestForm, DollarRestForm
 

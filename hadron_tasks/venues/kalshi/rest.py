@@ -1,10 +1,7 @@
 """Kalshi's REST API: exchange, series, events, markets, trades, books, search, account.
 
-Every request goes through the account's shared rate limit, is signed when there are keys, and is
-tried again where that makes sense: up to three times when the exchange fails or cannot be reached
-or answers something unreadable, and for as long as the caller's patience lasts when it says 429,
-which slows every worker down. Refusals (400, 401, 403, 404) are final; see
-:mod:`hadron_tasks.venues.kalshi.rest_errors`.
+Requests are signed when there are keys, and sent with another key when one is refused; limits,
+tries and errors are those of :mod:`hadron_tasks.venues.rest.client`.
 """
 
 from __future__ import annotations
@@ -12,46 +9,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 import redis
-import requests
-from pydantic import ValidationError
 
-from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.settings import Settings
-from hadron_tasks.venues import wire
-from hadron_tasks.venues.kalshi.rate_limit import (
-    DEFAULT_COST,
-    AccountBudget,
-    Grant,
-    TokenBucket,
-)
-from hadron_tasks.venues.kalshi.rest_answers import Answer, read_answer
+from hadron_tasks.venues.kalshi.rate_limit import DEFAULT_COST, AccountBudget, TokenBucket
 from hadron_tasks.venues.kalshi.rest_auth import KalshiAuth, KeyRing
-from hadron_tasks.venues.kalshi.rest_errors import (
-    AnswerUnreadable,
-    CursorRepeats,
-    ErrorAnswer,
-    KalshiRestError,
-    KeyRefused,
-    NotFound,
-    RateLimited,
-    RequestBudgetExhausted,
-    explain,
-)
-from hadron_tasks.venues.kalshi.rest_listings import (
-    Everything,
-    Filter,
-    Item,
-    Listing,
-    Page,
-    Params,
-    Rejected,
-    describe,
-    read_items,
-)
+from hadron_tasks.venues.kalshi.rest_listings import Everything
 from hadron_tasks.venues.kalshi.rest_models import (
     AccountLimits,
     Cutoff,
@@ -65,26 +31,37 @@ from hadron_tasks.venues.kalshi.rest_models import (
     SportFilters,
     TagsByCategory,
 )
-from hadron_tasks.venues.kalshi.rest_values import RestModel
 from hadron_tasks.venues.kalshi.signing import KalshiSigner
+from hadron_tasks.venues.rest.answers import Answer
+from hadron_tasks.venues.rest.client import (
+    CONNECT_TIMEOUT_S,
+    PATIENCE_S,
+    READ_TIMEOUT_S,
+    Query,
+    RestClient,
+)
+from hadron_tasks.venues.rest.errors import CursorRepeats, ErrorAnswer, KeyRefused, NotFound
+from hadron_tasks.venues.rest.pages import (
+    Filter,
+    Item,
+    Listing,
+    Page,
+    Params,
+    Rejected,
+    follow,
+    read_items,
+)
+from hadron_tasks.venues.rest.values import Model, validated
 
-TRIES = 3
-"""How often a request is sent before an exchange that fails is given up on."""
-FIRST_DELAY_S = 0.5
-LONGEST_DELAY_S = 10.0
-CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 20.0
-"""Between two reads of a socket."""
-PATIENCE_S = 60.0
-"""How long one request may take in all, waits for the rate limit and tries included."""
-POOL_CONNECTIONS = 4
 BOOKS_A_REQUEST = 100
 
-Model = TypeVar("Model", bound=RestModel)
 
-
-class KalshiRest:
+class KalshiRest(RestClient):
     """A client for one process, not to be shared between threads; made after a fork, not before."""
+
+    exchange = "Kalshi"
+    address_hint = "HADRON_KALSHI_REST_URL; it looks like https://HOST/trade-api/v2"
+    bucket: TokenBucket
 
     def __init__(
         self,
@@ -107,18 +84,15 @@ class KalshiRest:
             timeouts_s: To connect, and between two reads.
             patience_s: For one request, waits and tries included.
         """
-        self.base_url = base_url.rstrip("/")
+        super().__init__(
+            base_url,
+            bucket,
+            timeouts_s=timeouts_s,
+            patience_s=patience_s,
+            sleep=sleep,
+            jitter=jitter,
+        )
         self.keys = KeyRing(signers)
-        self.bucket = bucket
-        self._timeouts_s = timeouts_s
-        self._patience_s = patience_s
-        self._sleep = sleep
-        self._jitter = jitter
-        self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=POOL_CONNECTIONS)
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, adapter)
-        self._session.headers.update({"Accept": "application/json", "User-Agent": "hadron"})
 
     @classmethod
     def from_settings(cls, settings: Settings, client: redis.Redis) -> KalshiRest:
@@ -134,16 +108,6 @@ class KalshiRest:
         account = f"{urlsplit(address).netloc}:{'account' if signers else 'public'}"
         return cls(address, signers, TokenBucket(client, account))
 
-    def close(self) -> None:
-        """Close the pooled connections."""
-        self._session.close()
-
-    def __enter__(self) -> KalshiRest:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     # Lists
 
     def page(
@@ -153,7 +117,7 @@ class KalshiRest:
 
         Raises:
             CursorRepeats: The next page's cursor is this page's own.
-            KalshiRestError: The page could not be had.
+            RestError: The page could not be had.
         """
         params = {**(narrow or Everything()).params(), "limit": str(listing.page_size)}
         if cursor:
@@ -163,7 +127,7 @@ class KalshiRest:
         documents = answer.list_at(listing.field)
         following = answer.text_at("cursor")
         if following and following == cursor:
-            raise CursorRepeats(endpoint, following)
+            raise CursorRepeats(self._named(endpoint), following)
         items, rejected = read_items(listing.model, documents, may_hold_nul=answer.may_hold_nul)
         return Page(items, following, rejected)
 
@@ -174,18 +138,10 @@ class KalshiRest:
 
         Raises:
             CursorRepeats: A cursor came that was followed before; the pages so far were given.
-            KalshiRestError: A page could not be had; its cursor is that of the page before.
+            RestError: A page could not be had; its cursor is that of the page before.
         """
-        followed = {cursor}
-        while True:
-            page = self.page(listing, narrow, cursor)
-            yield page
-            cursor = page.cursor
-            if not cursor:
-                return
-            if cursor in followed:
-                raise CursorRepeats(f"GET {listing.path}", cursor)
-            followed.add(cursor)
+        page_at = partial(self.page, listing, narrow)
+        return follow(self._named(f"GET {listing.path}"), page_at, cursor)
 
     # Single things
 
@@ -231,7 +187,7 @@ class KalshiRest:
         answer = self._get(f"GET {path}", path.format(ticker=quote(ticker, safe="")), {})
         document = answer.document
         document = {"ticker": ticker, **document} if isinstance(document, dict) else document
-        return _validated(Orderbook, document, answer.endpoint)
+        return validated(Orderbook, document, answer.endpoint)
 
     def orderbooks(self, tickers: Iterable[str]) -> Page[Orderbook]:
         """The books of many markets, a hundred a request; needs a key."""
@@ -272,7 +228,7 @@ class KalshiRest:
         has the usual one. Without a key the limits are those of the lowest tier.
 
         Raises:
-            KalshiRestError: It could not be asked; what was in force stays in force.
+            RestError: It could not be asked; what was in force stays in force.
             StreamUnavailable: Redis cannot be reached.
         """
         try:
@@ -309,79 +265,22 @@ class KalshiRest:
             start, _, rest = path.partition("{")
             path = start + quote(name, safe="") + rest.partition("}")[2]
         answer = self._get(endpoint, path, params or {})
-        return _validated(model, answer.object_at(field), endpoint)
+        return validated(model, answer.object_at(field), answer.endpoint)
 
-    def _get(self, endpoint: str, path: str, params: Params | list[tuple[str, str]]) -> Answer:
-        """Send until there is an answer, tries or patience are used up, or it is refused."""
-        deadline = time.monotonic() + self._patience_s
-        tries = 0
-        limited: RateLimited | None = None
-        while True:
-            try:
-                return self._try_once(endpoint, path, params, deadline)
-            except RateLimited as error:
-                # The bucket is closed for everybody now: asking it again is the wait.
-                limited = error
-                if time.monotonic() >= deadline:
-                    raise
-            except RequestBudgetExhausted as error:
-                if limited is not None:  # which is why, and says more
-                    raise limited from error
-                raise
-            except KalshiRestError as error:
-                if not error.retryable:
-                    raise
-                tries += 1
-                delay = self._delay(tries)
-                if tries >= TRIES or time.monotonic() + delay >= deadline:
-                    raise
-                self._sleep(delay)
-
-    def _try_once(
-        self, endpoint: str, path: str, params: Params | list[tuple[str, str]], deadline: float
-    ) -> Answer:
+    def _try_once(self, endpoint: str, path: str, params: Query, deadline: float) -> Answer:
         """Send with the keys in turn until one is not refused."""
         refusal: KeyRefused | None = None
         for signer in self.keys.in_order() or (None,):
-            grant = self.bucket.acquire(endpoint, deadline - time.monotonic())
-            answer = read_answer(
-                self._session,
-                endpoint,
-                self.base_url + path,
-                params,
-                KalshiAuth(signer) if signer else None,
-                self._timeouts_s,
-                deadline,
-            )
+            auth = KalshiAuth(signer) if signer else None
             try:
-                return self._accepted(answer, grant)
+                return self._ask(endpoint, path, params, auth, deadline)
             except KeyRefused as error:
                 refusal = error
                 if signer is not None:
-                    self.keys.refused(signer, endpoint, error.status, str(explain(answer.body)))
+                    told = ErrorAnswer(error.code, error.explanation)
+                    self.keys.refused(signer, endpoint, error.status, str(told))
         assert refusal is not None
         if not self.keys:
             told = ErrorAnswer(refusal.code, f"{refusal.explanation}; no API key is configured")
-            raise KeyRefused(endpoint, refusal.status, told)
+            raise KeyRefused(self._named(endpoint), refusal.status, told)
         raise refusal
-
-    def _accepted(self, answer: Answer, grant: Grant) -> Answer:
-        try:
-            return answer.decoded()
-        except RateLimited as error:
-            self.bucket.close_for_a_moment(grant, error.retry_after_s)
-            raise
-
-    def _delay(self, tries: int) -> float:
-        longest = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (tries - 1))
-        return longest * (0.5 + self._jitter() / 2)
-
-
-def _validated(model: type[Model], document: object, endpoint: str) -> Model:
-    try:
-        wire.reject_nul(document)
-        return model.model_validate(document)
-    except ValidationError as error:
-        raise AnswerUnreadable(endpoint, describe(error)) from None
-    except MalformedFrame as error:
-        raise AnswerUnreadable(endpoint, str(error)) from None

@@ -1,35 +1,20 @@
-"""The lists that Kalshi's REST API gives page by page, what narrows them, and what a page holds."""
+"""The lists that Kalshi's REST API gives page by page, and what narrows them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
-from pydantic import ValidationError
-
-from hadron_tasks.errors import MalformedFrame
-from hadron_tasks.venues import wire
 from hadron_tasks.venues.kalshi.rest_models import Event, Market, Trade
-from hadron_tasks.venues.kalshi.rest_values import RestModel
-
-Item = TypeVar("Item", bound=RestModel)
+from hadron_tasks.venues.rest.pages import Listing, Params
 
 StatusFilter = Literal["unopened", "open", "paused", "closed", "settled"]
 """The words that filter markets; a market's ``status`` field has others."""
 
-Params = dict[str, str]
-
 TICKERS_A_REQUEST = 100
 """Tickers have up to 60 characters, and servers take addresses of about 8,000."""
-
-
-class Filter(Protocol):
-    """What narrows a list."""
-
-    def params(self) -> Params:
-        """As the query string says it."""
 
 
 class _Fields:
@@ -105,73 +90,12 @@ class TradeFilter(_Fields):
     max_ts: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing(Generic[Item]):
-    """A paginated endpoint."""
-
-    path: str
-    field: str
-    """Where in the answer the items are."""
-    model: type[Item]
-    page_size: int
-    """The largest the exchange gives."""
-
-
 MARKETS = Listing("/markets", "markets", Market, 1000)
 EVENTS = Listing("/events", "events", Event, 200)
 MULTIVARIATE_EVENTS = Listing("/events/multivariate", "events", Event, 200)
 TRADES = Listing("/markets/trades", "trades", Trade, 1000)
 HISTORICAL_MARKETS = Listing("/historical/markets", "markets", Market, 1000)
 HISTORICAL_TRADES = Listing("/historical/trades", "trades", Trade, 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """An item of a page that cannot be read; the others of its page can."""
-
-    raw: Any
-    """As decoded."""
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """One page of a list."""
-
-    items: list[Item]
-    cursor: str
-    """For the next page; empty after the last."""
-    rejected: list[Rejected]
-
-
-def read_items(
-    model: type[Item], documents: list[Any], *, may_hold_nul: bool
-) -> tuple[list[Item], list[Rejected]]:
-    """Validate each item by itself, so that a bad one does not take its page with it.
-
-    Args:
-        model: What each should be.
-        documents: The items as decoded.
-        may_hold_nul: Whether to look for NUL characters, which PostgreSQL cannot store.
-    """
-    items: list[Item] = []
-    rejected: list[Rejected] = []
-    for document in documents:
-        try:
-            if may_hold_nul:
-                wire.reject_nul(document)
-            items.append(model.model_validate(document))
-        except ValidationError as error:
-            rejected.append(Rejected(document, describe(error)))
-        except MalformedFrame as error:
-            rejected.append(Rejected(document, str(error)))
-    return items, rejected
-
-
-def describe(error: ValidationError) -> str:
-    """One line: which fields are wrong, and how."""
-    faults = error.errors(include_url=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'all of it'}: {f['msg']}" for f in faults)
 
 
 def _said(value: Any) -> str:

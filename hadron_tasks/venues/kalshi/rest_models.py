@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from hadron_tasks.venues.kalshi.rest_values import (
+from hadron_tasks.venues.kalshi.rest_values import dollars_from_cents, renamed
+from hadron_tasks.venues.rest.values import (
     ExactNumber,
     ListOf,
     MappingOf,
@@ -21,8 +22,6 @@ from hadron_tasks.venues.kalshi.rest_values import (
     RestModel,
     Text,
     Time,
-    dollars_from_cents,
-    renamed,
 )
 
 _MARKET_CENTS = {

@@ -1,76 +1,14 @@
-"""Values of Kalshi's REST answers as pydantic takes them: exact numbers, times, lists.
-
-Bodies are decoded by jiter, which keeps every digit of a number, and validated as Python objects:
-pydantic's own JSON mode goes through binary floats.
-"""
+"""Kalshi's two eras: what an answer of 2025 says in cents and under older names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-
-from hadron_tasks.errors import MalformedFrame
-from hadron_tasks.times import from_ns
 from hadron_tasks.venues import wire
 from hadron_tasks.venues.exact import from_cents
-
-T = TypeVar("T")
-
-_UNSET_YEAR = "0001-"
-"""How the exchange's own language writes a time that was never set."""
-
-
-class RestModel(BaseModel):
-    """A part of an answer. Fields that are new to us are kept in ``model_extra``."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-def _number(value: Any) -> Decimal | None:
-    try:
-        return wire.optional_number(value, "")
-    except MalformedFrame as error:
-        raise ValueError(error.reason) from None
-
-
-def _time(value: Any) -> datetime | None:
-    if wire.is_absent(value) or (isinstance(value, str) and value.startswith(_UNSET_YEAR)):
-        return None
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    try:
-        return from_ns(wire.time_us(value, "") * 1000)
-    except MalformedFrame as error:
-        raise ValueError(error.reason) from None
-
-
-def _text(value: Any) -> Any:
-    return "" if value is None else value
-
-
-def _list(value: Any) -> Any:
-    return [] if value is None else value
-
-
-def _mapping(value: Any) -> Any:
-    return {} if value is None else value
-
-
-Number = Annotated[Decimal | None, BeforeValidator(_number)]
-"""A decimal with every digit it was sent with; None for null or an empty text."""
-ExactNumber = Annotated[Decimal, BeforeValidator(_number)]
-"""The same where there must be one."""
-Time = Annotated[datetime | None, BeforeValidator(_time)]
-"""An aware UTC time, to the microsecond; None where there is none yet."""
-Text = Annotated[str, BeforeValidator(_text)]
-"""A text; empty for null."""
-ListOf = Annotated[list[T], BeforeValidator(_list)]
-"""A list; empty for null, which is how the exchange writes some empty lists."""
-MappingOf = Annotated[dict[str, T], BeforeValidator(_mapping)]
+from hadron_tasks.venues.rest.values import number
 
 
 def dollars_from_cents(data: Any, prices: Mapping[str, str]) -> Any:
@@ -82,7 +20,7 @@ def dollars_from_cents(data: Any, prices: Mapping[str, str]) -> Any:
     """
 
     def dollars(cents: Any) -> Decimal | None:
-        value = _number(cents)
+        value = number(cents)
         return None if value is None else from_cents(value)
 
     return _carried_over(data, prices, dollars)

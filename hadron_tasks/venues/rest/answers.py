@@ -1,4 +1,4 @@
-"""One request to Kalshi's REST API and the answer to it: bounded in time and size, decoded."""
+"""One request to a REST API and the answer to it: bounded in time and size, decoded."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
-from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.venues import wire
-from hadron_tasks.venues.kalshi.rest_errors import (
+from hadron_tasks.venues.rest.errors import (
     AnswerUnreadable,
     ExchangeUnreachable,
     from_status,
 )
 
 MOST_BYTES = 128 * 1024**2
-"""The longest body that is read; a thousand markets take about two megabytes."""
+"""The longest body that is read; a thousand markets of Kalshi take about two megabytes, fifty
+thousand trades of Polygon about twelve."""
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -105,7 +105,7 @@ def read_answer(
     Raises:
         ExchangeUnreachable: No connection, or not all of the answer in time.
         AnswerUnreadable: The body was cut off or is too long.
-        ConfigurationError: The URL is none.
+        requests.exceptions.InvalidURL, InvalidSchema, MissingSchema: The URL is none.
     """
     left = max(0.05, deadline - time.monotonic())
     timeout = (min(timeouts_s[0], left), min(timeouts_s[1], left))
@@ -113,7 +113,7 @@ def read_answer(
         with session.get(
             url, params=params, auth=auth, timeout=timeout, allow_redirects=False, stream=True
         ) as response:
-            # The signature is for this path, so a redirect could not be followed anyway.
+            # A signature is for one path, and a key for one host: redirects are not followed.
             body = _read_body(response, endpoint, deadline)
             retry_after_s = parse_retry_after(response.headers.get("Retry-After"))
             return Answer(endpoint, response.status_code, retry_after_s, body)
@@ -121,15 +121,6 @@ def read_answer(
         raise AnswerUnreadable(endpoint, "the body was cut off") from None
     except (requests.Timeout, ReadTimeoutError):
         raise ExchangeUnreachable(endpoint, f"no answer within {timeout[1]:.0f} s") from None
-    except (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.MissingSchema,
-    ) as error:
-        raise ConfigurationError(
-            f"The address of Kalshi's REST API cannot be used ({error}). Correct "
-            "HADRON_KALSHI_REST_URL; it looks like https://HOST/trade-api/v2."
-        ) from None
     except requests.ConnectionError as error:
         raise ExchangeUnreachable(endpoint, f"no connection: {error}") from error
 

@@ -1,0 +1,1 @@
+"""What every exchange's REST client shares: requests, errors, pages, values, the rate limit."""
