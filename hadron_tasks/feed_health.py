@@ -42,6 +42,8 @@ class ConnectionHealth(BaseModel):
     """When this report was made, nanoseconds since the Unix epoch."""
     connected_ns: int | None = None
     last_frame_ns: int | None = None
+    hole_from_ns: int | None = None
+    """Since when something of what it carries is missing; None while its feed is whole."""
     frames: int = 0
     bytes: int = 0
     reconnects: int = 0

@@ -33,6 +33,28 @@ GAP_KIND = b"gap"
 """The kind of an entry that is a gap record; a frame's has none."""
 
 
+_LIFE_MARK = "#"
+
+
+def connection_life(connection: str, opened_ns: int) -> str:
+    """What a connection is called in the stream from when it was opened until it is lost.
+
+    A connection (``kalshi-1``) is opened again and again, and the exchange numbers subscriptions
+    and messages anew each time: ``kalshi-1#19a3f0c2b1e`` is one of its lives.
+    """
+    return f"{connection}{_LIFE_MARK}{opened_ns // 1_000_000:x}"
+
+
+def connection_of(life: str) -> str:
+    """The connection that a life is one of; any other text is returned as it is."""
+    return life.partition(_LIFE_MARK)[0]
+
+
+def is_life(connection: str) -> bool:
+    """Whether a text is what :func:`connection_life` makes."""
+    return _LIFE_MARK in connection
+
+
 def stream_key(venue: str) -> str:
     """The Redis key of a venue's raw stream."""
     return f"hadron:raw:{venue}"
@@ -65,7 +87,7 @@ class RawFrame(NamedTuple):
     received_ns: int
     """Nanoseconds since the Unix epoch, UTC, by the streamer's clock."""
     connection: str
-    """The connection it came by (``kalshi-1``, ``polygon-stocks``)."""
+    """The connection it came by, and in which of its lives (:func:`connection_life`)."""
     letter_id: int | None = None
     """The dead letter that this frame is a retry of."""
 

@@ -27,6 +27,7 @@ from hadron_tasks.raw_stream import (
     FeedGap,
     Fields,
     active_drains_key,
+    connection_of,
     entry_fields,
     pack_fields,
     stream_key,
@@ -64,7 +65,8 @@ def pipeline_of(venue: str, entries: Sequence[Entry], now_s: float) -> tuple[byt
     ]
     # After the frames, so that it never says more than the stream holds. A connection's last
     # frame wins; gap records say nothing about what was received.
-    for name, received_ns in {e[2]: e[1] for e in entries if not e[3]}.items():
+    for life, received_ns in {e[2]: e[1] for e in entries if not e[3]}.items():
+        name = connection_of(life.decode()).encode()
         commands.append(_command(b"HSET", CONTINUITY_KEY.encode(), name, b"%d" % received_ns))
     drains = active_drains_key(venue).encode()
     commands.append(_command(b"XLEN", stream))

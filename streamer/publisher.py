@@ -20,7 +20,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
-from hadron_tasks.raw_stream import GAP_KIND, FeedGap, GapCause
+from hadron_tasks.raw_stream import GAP_KIND, FeedGap, GapCause, connection_of
 from streamer.append_link import Appended, AppendLink, gap_entry
 from streamer.continuity import gap_record
 from streamer.spool import Entry, Spool, orphans
@@ -367,7 +367,7 @@ class Publisher:
         return [
             gap_record(
                 venue=self.venue,
-                connection=connection.decode(),
+                connection=connection_of(connection.decode()),
                 cause=GapCause.SPOOL_LOSS,
                 from_ns=first,
                 to_ns=max(until_ns, last),
@@ -386,7 +386,7 @@ class Publisher:
                 _data, last_ns, connection, _kind = segment.last
                 gap = gap_record(
                     venue=self.venue,
-                    connection=connection.decode(),
+                    connection=connection_of(connection.decode()),
                     cause=GapCause.SPOOL_LOSS,
                     from_ns=last_ns,
                     to_ns=max(last_ns, segment.written_ns),

@@ -16,7 +16,7 @@ from websockets.protocol import State
 
 from hadron_tasks.errors import AuthenticationRefused, StreamUnavailable
 from hadron_tasks.feed_health import ConnectionState
-from hadron_tasks.raw_stream import GapCause
+from hadron_tasks.raw_stream import GapCause, connection_life
 from streamer.backoff import Backoff
 from streamer.continuity import Continuity, Hole, gap_record
 from streamer.conversation import (
@@ -95,7 +95,8 @@ class Session:
         self._options = options
         self._backoff = backoff or Backoff()
         self._log = log.bind(connection=endpoint.name)
-        self._name = endpoint.name.encode()
+        self._life = b""
+        """What its frames say they came by; a new one with each connect."""
         self._target = Target()
         self._conversation: Conversation = endpoint.converse()
         self._socket: FrameSocket | None = None
@@ -176,6 +177,7 @@ class Session:
                 "reported_ns": time.time_ns(),
                 "last_heard_ns": self.heard_ns,
                 "last_frame_ns": self._last_frame_ns,
+                "hole_from_ns": self.continuity.open_since_ns,
                 "frames": self._frames,
                 "bytes": self._bytes,
                 "spool_bytes": self._publisher.spool_bytes,
@@ -195,6 +197,7 @@ class Session:
         self._set_state(ConnectionState.CONNECTING)
         await self._recall()
         self._begin_conversation()
+        self._life = connection_life(self.endpoint.name, time.time_ns()).encode()
         socket = self._socket = await self._open()
         self._report.connected_ns = time.time_ns()
         self._set_state(ConnectionState.SUBSCRIBING)
@@ -257,7 +260,7 @@ class Session:
     def _take(self, data: bytes) -> None:
         """The hot path: one frame from the socket to the publisher."""
         now_ns = time.time_ns()
-        self._publisher.put((data, now_ns, self._name, b""))
+        self._publisher.put((data, now_ns, self._life, b""))
         previous_ns, self._last_frame_ns = self._last_frame_ns, now_ns
         self._frames += 1
         self._bytes += len(data)

@@ -28,8 +28,9 @@ _BODY = struct.Struct("<QBB")
 
 
 Entry = tuple[bytes, int, bytes, bytes]
-"""What goes to the stream: data, receive time in nanoseconds, connection, and a kind that is empty
-for a frame. A bare tuple, because one is made for every frame and it is the cheapest there is."""
+"""What goes to the stream: data, receive time in nanoseconds, connection and its life, and a kind
+that is empty for a frame. A bare tuple, because one is made for every frame and it is the cheapest
+there is."""
 
 
 class TornSegment(NamedTuple):

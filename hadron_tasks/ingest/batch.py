@@ -159,7 +159,7 @@ def decode(rules: VenueRules, entries: Sequence[Entry]) -> Decoded:
             _read_gap(rules.venue, entry, decoded)
             continue
         try:
-            normalise(entry.data, entry.received_ns, found)
+            normalise(entry.data, entry.received_ns, found, entry.connection)
             if entry.letter_id is not None:
                 decoded.resolved.append(entry.letter_id)
         except MalformedFrame as error:

@@ -65,10 +65,14 @@ Fold = Callable[[list[LifecycleEvent]], StateChange]
 class Normaliser(Protocol):
     """Turns one frame of a venue into ticks and lifecycle events. Pure: no I/O, no clock."""
 
-    def __call__(self, data: bytes, received_ns: int, into: Normalised) -> None:
+    def __call__(
+        self, data: bytes, received_ns: int, into: Normalised, connection: str = ""
+    ) -> None:
         """Add what the frame holds to ``into``.
 
-        Nothing is added to ``into`` from a message that is malformed; the other messages of the
+        ``connection`` is what the frame came by, as the stream tells it; empty where nobody knows.
+        Ticks that belong to a sequence of messages remember it; it is part of no key. Nothing is
+        added to ``into`` from a message that is malformed; the other messages of the
         same frame are added all the same.
 
         Raises:

@@ -27,3 +27,13 @@ def complement(price: Decimal) -> Decimal:
 def from_cents(cents: Decimal) -> Decimal:
     """Cents as dollars."""
     return _EXACT.scaleb(cents, -2)
+
+
+def total(left: Decimal, right: Decimal) -> Decimal:
+    """The sum of two."""
+    return _EXACT.add(left, right)
+
+
+def difference(left: Decimal, right: Decimal) -> Decimal:
+    """The first less the second."""
+    return _EXACT.subtract(left, right)

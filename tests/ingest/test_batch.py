@@ -236,10 +236,10 @@ def test_a_garbled_gap_record_is_a_dead_letter(connection: PgConnection) -> None
 def test_a_bug_in_a_normaliser_costs_its_frame_only(connection: PgConnection) -> None:
     rules = rules_for("kalshi")
 
-    def buggy(data: bytes, received_ns: int, into: Normalised) -> None:
+    def buggy(data: bytes, received_ns: int, into: Normalised, connection: str = "") -> None:
         if b"T13" in data:
             raise ZeroDivisionError("a bug")
-        rules.normalise(data, received_ns, into)
+        rules.normalise(data, received_ns, into, connection)
 
     broken = VenueRules("kalshi", buggy, rules.describe, rules.fold_market, rules.fold_event)
     entries = [ticker_frame(n) for n in range(40)]
@@ -255,8 +255,8 @@ def test_a_bug_in_a_normaliser_costs_its_frame_only(connection: PgConnection) ->
 def test_a_frame_that_postgresql_refuses_costs_itself_only(connection: PgConnection) -> None:
     rules = rules_for("kalshi")
 
-    def lax(data: bytes, received_ns: int, into: Normalised) -> None:
-        rules.normalise(data, received_ns, into)
+    def lax(data: bytes, received_ns: int, into: Normalised, connection: str = "") -> None:
+        rules.normalise(data, received_ns, into, connection)
         tick = into.ticks[-1]
         if b"T13" in data:
             into.ticks[-1] = tick._replace(sequence=2**70)

@@ -38,10 +38,10 @@ def connection(database_url: str) -> Iterator[PgConnection]:
 def writer(*, broken: bool) -> BatchWriter:
     rules = rules_for("kalshi")
 
-    def normalise(data: bytes, received_ns: int, into: Normalised) -> None:
+    def normalise(data: bytes, received_ns: int, into: Normalised, connection: str = "") -> None:
         if broken and b"orderbook" in data:
             raise KeyError("a bug of ours")
-        rules.normalise(data, received_ns, into)
+        rules.normalise(data, received_ns, into, connection)
 
     return BatchWriter(
         VenueRules("kalshi", normalise, rules.describe, rules.fold_market, rules.fold_event),

@@ -21,7 +21,7 @@ from streamer.spool import encode
 class Source:
     """Puts numbered frames into a publisher, as connections do."""
 
-    def __init__(self, publisher: Publisher, connection: str = "kalshi-1") -> None:
+    def __init__(self, publisher: Publisher, connection: str = "kalshi-1#19a3f0c2b1e") -> None:
         self._publisher = publisher
         self._connection = connection.encode()
         self.sent: list[bytes] = []
@@ -266,7 +266,7 @@ def test_a_full_spool_says_how_many_are_lost(
     missing = set(sent) - set(stored)
     assert 0 < len(missing) < len(sent)
     gaps = recorded.gaps()
-    assert {gap.cause for gap in gaps} == {GapCause.SPOOL_LOSS}
+    assert {(gap.cause, gap.connection) for gap in gaps} == {(GapCause.SPOOL_LOSS, "kalshi-1")}
     assert sum(gap.missing or 0 for gap in gaps) == len(missing)
     assert recorded.data_in_order([frame for frame in sent if frame in set(stored)])
 

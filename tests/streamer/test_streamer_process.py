@@ -14,7 +14,7 @@ from streamer_harness import Launch, Recorded, kalshi_keys, wait_for
 
 from hadron_tasks.feed_health import ConnectionState
 from hadron_tasks.local.redis_server import RedisServer
-from hadron_tasks.raw_stream import GapCause
+from hadron_tasks.raw_stream import GapCause, connection_of
 from streamer.leases import lease_key
 
 CHANNELS = ("ticker", "trade", "market_lifecycle_v2")
@@ -76,6 +76,10 @@ def test_a_dropped_connection_comes_back_with_a_gap(
     assert last_before <= gap.from_ns <= dropped_ns + 50_000_000
     assert dropped_ns < gap.to_ns < first_after
     assert recorded.reports()["kalshi-1"].reconnects == 1
+    (first_life,) = {e.connection for e in recorded.entries() if e.data in before}
+    (second_life,) = {e.connection for e in recorded.entries() if e.data in after}
+    assert first_life != second_life
+    assert connection_of(first_life) == connection_of(second_life) == "kalshi-1"
 
 
 def test_a_sequence_jump_is_recorded_and_books_are_asked_for_afresh(

@@ -82,6 +82,26 @@ def test_book_messages_alike_but_for_their_sequence_are_two(line: int) -> None:
     assert one_tick("kalshi", document).event_key != before
 
 
+@pytest.mark.parametrize("line", [4, 5])
+def test_a_book_message_remembers_what_it_came_by_and_is_the_same_without(line: int) -> None:
+    frame = frames("kalshi")[line]
+    found = Normalised()
+    for life in ("kalshi-1#1a", "kalshi-1#1b", ""):
+        rules_for("kalshi").normalise(frame, 1_795_262_400_000_000_000, found, life)
+    sid = message(line)["sid"]
+    vias = [(tick.metadata or {}).get("via") for tick in found.ticks]
+    assert vias == [f"kalshi-1#1a/{sid}", f"kalshi-1#1b/{sid}", None]
+    assert len({(tick.event_us, tick.event_key) for tick in found.ticks}) == 1
+
+
+@pytest.mark.parametrize("sid", ["null", '"2"', "-1", "1" + "0" * 4200, "[2]"])
+def test_a_sid_that_is_no_number_costs_no_message(sid: str) -> None:
+    frame = json.dumps({**message(5), "sid": 0}).replace('"sid": 0', f'"sid": {sid}').encode()
+    found = Normalised()
+    rules_for("kalshi").normalise(frame, 1_795_262_400_000_000_000, found, "kalshi-1#1a")
+    assert (found.ticks[0].metadata or {})["via"] == "kalshi-1#1a"
+
+
 def test_a_kalshi_trade_is_its_id_whatever_else_it_says() -> None:
     document = message(3)
     tick = one_tick("kalshi", document)

@@ -1,6 +1,8 @@
 """``orderbook_snapshot`` and ``orderbook_delta`` messages.
 
-Both sides of a book are bids: a NO bid at q is a YES ask at 1 - q.
+Both sides of a book are bids: a NO bid at q is a YES ask at 1 - q. A book is one subscription's
+snapshot and the deltas of the same subscription after it, so these ticks remember in ``metadata``
+what they came by (``via``: connection, life and sid). It is no part of their keys.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ _SNAPSHOT_KNOWN = frozenset(
 )
 
 
-def read_delta(msg: Message, sequence: int | None, received_ns: int) -> HadronTick:
+def read_delta(msg: Message, sequence: int | None, received_ns: int, via: str | None) -> HadronTick:
     """A change of one level: its price, and by how much its size grew or shrank."""
     price, raw_price = fields.price(msg, "price_dollars", "price")
     if price is None:
@@ -72,11 +74,13 @@ def read_delta(msg: Message, sequence: int | None, received_ns: int) -> HadronTi
         size=change,
         side=side,
         sequence=sequence,
-        metadata=fields.with_extras({"market_id": market_id}, msg, _DELTA_KNOWN),
+        metadata=fields.with_extras({"market_id": market_id, "via": via}, msg, _DELTA_KNOWN),
     )
 
 
-def read_snapshot(msg: Message, sequence: int | None, received_ns: int) -> HadronTick:
+def read_snapshot(
+    msg: Message, sequence: int | None, received_ns: int, via: str | None
+) -> HadronTick:
     """A whole book: every level in ``metadata``, in dollars, the best in the columns.
 
     ``sent_in`` says so where the levels came in cents.
@@ -88,6 +92,7 @@ def read_snapshot(msg: Message, sequence: int | None, received_ns: int) -> Hadro
     ask = None if no_bid is None else complement(no_bid)
     metadata: dict[str, Any] = {
         "market_id": fields.text(msg, "market_id"),
+        "via": via,
         "yes": [[str(price), str(size)] for price, size in yes],
         "no": [[str(price), str(size)] for price, size in no],
         "sent_in": "cents" if yes_in_cents or no_in_cents else None,

@@ -24,6 +24,8 @@ _READERS: dict[str, Callable[[Message, int | None, int], HadronTick]] = {
     "ticker": read_ticker,
     "trade": read_trade,
     "trades": read_trade,  # the 2025 name
+}
+_BOOK_READERS: dict[str, Callable[[Message, int | None, int, str | None], HadronTick]] = {
     "orderbook_delta": read_delta,
     "orderbook_snapshot": read_snapshot,
 }
@@ -31,9 +33,10 @@ _CONTROL = frozenset(
     {"subscribed", "unsubscribed", "ok", "error", "list_subscriptions", "subscriptions"}
 )
 _MAX_TYPE = 64
+_SID_LIMIT = 2**63
 
 
-def normalise(data: bytes, received_ns: int, into: Normalised) -> None:
+def normalise(data: bytes, received_ns: int, into: Normalised, connection: str = "") -> None:
     """Add what a Kalshi frame says to ``into``; see :class:`Normaliser`.
 
     Raises:
@@ -47,11 +50,17 @@ def normalise(data: bytes, received_ns: int, into: Normalised) -> None:
     kind = frame.get("type")
     if type(kind) is not str:
         raise MalformedFrame(f"should be a text, is {wire.shown(kind)}", place="type")
-    reader = _READERS.get(kind)
-    if reader is not None:
+    if (reader := _READERS.get(kind)) is not None:
         body, sequence = _body(frame), _sequence(frame)
         try:
             into.ticks.append(reader(body, sequence, received_ns))
+        except MalformedFrame as error:
+            raise _within_frame(error) from None
+    elif (book_reader := _BOOK_READERS.get(kind)) is not None:
+        body, sequence = _body(frame), _sequence(frame)
+        try:
+            via = _via(connection, frame.get("sid"))
+            into.ticks.append(book_reader(body, sequence, received_ns, via))
         except MalformedFrame as error:
             raise _within_frame(error) from None
     elif kind in LIFECYCLE_TYPES:
@@ -75,6 +84,13 @@ def _body(frame: Message) -> Message:
 
 def _within_frame(error: MalformedFrame) -> MalformedFrame:
     return MalformedFrame(error.reason, place=f"msg.{error.place}")
+
+
+def _via(connection: str, sid: object) -> str | None:
+    """The subscription a message came by: its sid is one connection's, in one of its lives."""
+    if not connection:
+        return None
+    return f"{connection}/{sid}" if type(sid) is int and 0 <= sid < _SID_LIMIT else connection
 
 
 def _sequence(frame: Message) -> int | None:

@@ -56,7 +56,12 @@ _READERS: dict[str, Callable[[Event, int], HadronTick]] = {
 }
 
 
-def normalise(data: bytes, received_ns: int, into: Normalised) -> None:
+def normalise(
+    data: bytes,
+    received_ns: int,
+    into: Normalised,
+    connection: str = "",  # noqa: ARG001 - no event here is one of a sequence
+) -> None:
     """Add what a Polygon frame says to ``into``; see :class:`Normaliser`.
 
     Raises:
