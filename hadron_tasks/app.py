@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_process_init
 from kombu import Exchange, Queue
 
 from hadron_tasks.errors import ConfigurationError
@@ -97,6 +99,17 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "options": {"expires": HOUSEKEEPING_EVERY_S},
         }
     return schedule
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _prepare_for_batches(**_: object) -> None:
+    # A drain's two threads hand over to each other often: with the usual 5 ms the one that writes
+    # waits that long for the other after every statement, a quarter of a drain's time.
+    sys.setswitchinterval(0.0005)
+    # A batch makes tens of thousands of objects and drops them again, in no cycle: looking for
+    # cycles after every 700 new ones took a tenth of a drain's time.
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 20)
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

@@ -164,7 +164,7 @@ class Settings(BaseSettings):
     """A connection that received nothing, not even a ping, for so long is reconnected."""
 
     # Workers
-    drain_batch: int = Field(default=2000, ge=1)
+    drain_batch: int = Field(default=5000, ge=1)
     """Most frames in one database transaction."""
     drain_budget_s: float = Field(default=2.0, gt=0)
     """How long one drain task runs before it hands over to the next."""

@@ -13,7 +13,7 @@ from hadron_tasks.bench.pipeline import Workers
 from hadron_tasks.bench.services import Services
 from hadron_tasks.raw_stream import RawFrame
 
-BATCH = 2000
+BATCH = 5000
 """Frames in a transaction: the default of HADRON_DRAIN_BATCH."""
 
 Say = Callable[[str], None]

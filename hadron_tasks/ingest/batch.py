@@ -54,10 +54,19 @@ class BatchWriter:
         self._worker = worker
         self._partitions = KnownPartitions()
 
-    def write(self, connection: PgConnection, entries: Sequence[Entry]) -> Counts:
+    def decode(self, entries: Sequence[Entry]) -> Decoded:
+        """Read a batch's frames; needs no database, so it may be done while another is written."""
+        return decode(self._rules, entries)
+
+    def write(
+        self, connection: PgConnection, entries: Sequence[Entry], decoded: Decoded | None = None
+    ) -> Counts:
         """Store a batch in one transaction and commit it.
 
         A frame that cannot be stored is found by halving the batch, and becomes a dead letter.
+
+        Args:
+            decoded: What :meth:`decode` made of ``entries``, if that was done before.
 
         Raises:
             psycopg2.Error: The database is away or gave way (see ``is_transient``); nothing of
@@ -65,7 +74,8 @@ class BatchWriter:
             StoreNotReady: The database cannot store anything; says what to do.
         """
         try:
-            return self._store(connection, decode(self._rules, entries), frames=len(entries))
+            decoded = self.decode(entries) if decoded is None else decoded
+            return self._store(connection, decoded, frames=len(entries))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the rest
             self._give_up_if_hopeless(connection, error)
             # The one refusal that is nobody's fault: a partition or mapping that was dropped.

@@ -29,9 +29,16 @@ def bucket_ms(bucket: int) -> float:
     return float(2 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE) / 1000)
 
 
-def histogram(received_ns: Iterable[int], committed_ns: int) -> Counter[int]:
-    """Buckets of the latencies of frames that were committed together."""
-    return Counter(bucket_of(committed_ns - received) for received in received_ns)
+def histogram(received: Iterable[tuple[int, int]], committed_ns: int) -> Counter[int]:
+    """Buckets of the latencies of frames that were committed together.
+
+    Args:
+        received: Receive times, and how many frames have each.
+    """
+    buckets: Counter[int] = Counter()
+    for received_ns, frames in received:
+        buckets[bucket_of(committed_ns - received_ns)] += frames
+    return buckets
 
 
 def quantile_ms(counts: Mapping[int, int], share: float) -> float | None:

@@ -37,7 +37,7 @@ def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     Returns:
         How many were written; the others were stored before, or stand twice in ``rows``.
     """
-    fresh = _without_known_trades(cursor, _without_repeats(rows))
+    fresh = _without_known_trades(cursor, rows)
     if not fresh:
         return 0
     lines = copy_text.tick_lines(fresh)
@@ -45,15 +45,11 @@ def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     try:
         cursor.copy_expert(_COPY_TICKS, StringIO(lines))
     except errors.UniqueViolation:
-        # Some rows are stored already: a batch redelivered, or a feed received twice.
+        # Some rows are stored already, or stand twice in this batch: delivered again, or a feed
+        # received by two connections.
         cursor.execute("ROLLBACK TO SAVEPOINT before_copy")
         return _write_by_staging(cursor, lines)
     return len(fresh)
-
-
-def _without_repeats(rows: list[Row]) -> list[Row]:
-    by_key = {(row[0], row[1].event_us, row[1].event_key): row for row in rows}
-    return rows if len(by_key) == len(rows) else list(by_key.values())
 
 
 def _without_known_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:

@@ -26,10 +26,15 @@ MAX_LISTED = 100
 # Market data is younger than the exchanges, and a time centuries ahead is a unit misread.
 EARLIEST_US = 1_262_304_000_000_000  # 2010-01-01
 LATEST_US = 4_102_444_800_000_000  # 2100-01-01
+_EARLIEST_MS = EARLIEST_US // 1_000
+_LATEST_MS = LATEST_US // 1_000
 
 _INT64 = 2**63
 _TOO_LARGE = 10**MAX_DIGITS
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+"""Of at most MAX_DIGITS characters it needs no other check."""
+_TOTAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SANE = Context(
     prec=MAX_DIGITS,
     Emin=-MAX_DIGITS,
@@ -54,7 +59,7 @@ def decode(data: bytes) -> Any:
         MalformedFrame: It is no JSON, no UTF-8, or nested too deeply.
     """
     try:
-        return jiter.from_json(data, float_mode="decimal", allow_inf_nan=False)
+        return jiter.from_json(data, float_mode="decimal", allow_inf_nan=False, cache_mode="keys")
     except ValueError as error:
         raise MalformedFrame(f"no JSON: {error}") from None
 
@@ -127,11 +132,24 @@ def optional_number(value: Any, place: str) -> Decimal | None:
 def quantity(value: Any, place: str) -> Decimal | None:
     """A number that is not negative, or None where there is none."""
     # Texts first: they are what the busiest messages send.
-    found = _parse(value) if type(value) is str else None
-    if found is None:
-        if is_absent(value):
-            return None
-        found = number(value, place)
+    found = _parse_quantity(value) if type(value) is str else None
+    return _quantity(value, place) if found is None else found
+
+
+def total(value: Any, place: str) -> Decimal | None:
+    """The same of a number that grows and grows: to remember it would only cost."""
+    kind = type(value)
+    if kind is int and 0 <= value < _TOO_LARGE:
+        return Decimal(value)
+    if kind is str and len(value) <= MAX_DIGITS and _TOTAL.fullmatch(value):
+        return Decimal(value)
+    return _quantity(value, place)
+
+
+def _quantity(value: Any, place: str) -> Decimal | None:
+    if is_absent(value):
+        return None
+    found = number(value, place)
     if found < 0:
         raise MalformedFrame(f"should not be negative, is {shown(value)}", place=place)
     return found
@@ -175,6 +193,8 @@ def time_us(value: Any, place: str) -> int:
     """
     found: int | None = None
     if type(value) is int:
+        if _EARLIEST_MS <= value < _LATEST_MS:  # what nearly every message sends
+            return value * 1_000
         found = _unix_us(value)
     elif type(value) is str and value:
         found = _text_us(value)
@@ -188,10 +208,18 @@ def time_us(value: Any, place: str) -> int:
 # Prices and sizes repeat from message to message; a hit costs a third of parsing.
 @lru_cache(maxsize=65_536)
 def _parse(words: str) -> Decimal | None:
+    if len(words) <= MAX_DIGITS and _PLAIN_NUMBER.fullmatch(words):
+        return Decimal(words)
     if not _NUMBER.fullmatch(words):
         return None
     value = Decimal(words)
     return value if _is_sane(value) else None
+
+
+@lru_cache(maxsize=65_536)
+def _parse_quantity(words: str) -> Decimal | None:
+    found = _parse.__wrapped__(words)
+    return None if found is None or found < 0 else found
 
 
 def _is_sane(value: Decimal) -> bool:

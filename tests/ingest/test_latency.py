@@ -13,7 +13,7 @@ from hadron_tasks.ingest.latency import histogram, quantile_ms
 
 @given(st.lists(st.integers(100_000, 10**11), min_size=1), st.floats(0.01, 1))
 def test_a_quantile_is_within_a_bucket_of_the_true_one(latencies: list[int], share: float) -> None:
-    found = quantile_ms(histogram([0 - one for one in latencies], 0), share)
+    found = quantile_ms(histogram([(-one, 1) for one in latencies], 0), share)
     rank = max(0, -int(-share * len(latencies) // 1) - 1)
     true_ms = sorted(latencies)[rank] / 1e6
     assert found is not None
@@ -22,9 +22,9 @@ def test_a_quantile_is_within_a_bucket_of_the_true_one(latencies: list[int], sha
 
 @given(st.lists(st.integers(1_000, 10**12)), st.lists(st.integers(1_000, 10**12)))
 def test_histograms_add_up(first: list[int], second: list[int]) -> None:
-    together = histogram([-one for one in first + second], 0)
-    apart = Counter(histogram([-one for one in first], 0))
-    apart.update(histogram([-one for one in second], 0))
+    together = histogram([(-one, 1) for one in first + second], 0)
+    apart = Counter(histogram([(-one, 1) for one in first], 0))
+    apart.update(histogram([(-one, 1) for one in second], 0))
     assert together == apart
 
 
@@ -34,4 +34,4 @@ def test_without_frames_there_is_no_quantile() -> None:
 
 @pytest.mark.parametrize("latency_ns", [0, -5_000_000, 999])
 def test_clocks_that_disagree_count_as_a_microsecond(latency_ns: int) -> None:
-    assert histogram([0], latency_ns) == {0: 1}
+    assert histogram([(0, 3)], latency_ns) == {0: 3}

@@ -8,6 +8,7 @@ what they came by (``via``: connection, life and sid). It is no part of their ke
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from hadron_tasks.errors import MalformedFrame
@@ -15,7 +16,8 @@ from hadron_tasks.tick import HadronTick, TickType, content_key
 from hadron_tasks.venues import wire
 from hadron_tasks.venues.exact import complement, mid
 from hadron_tasks.venues.kalshi import fields
-from hadron_tasks.venues.kalshi.fields import VENUE, Message
+from hadron_tasks.venues.kalshi.fields import VENUE, Message, StatedPrice
+from hadron_tasks.venues.kalshi.records import DeltaRecord, SnapshotRecord
 
 Level = tuple[Decimal, Decimal]
 """Price in dollars, and size."""
@@ -53,20 +55,58 @@ _SNAPSHOT_KNOWN = frozenset(
 
 def read_delta(msg: Message, sequence: int | None, received_ns: int, via: str | None) -> HadronTick:
     """A change of one level: its price, and by how much its size grew or shrank."""
-    price, raw_price = fields.price(msg, "price_dollars", "price")
+    name = "delta_fp" if msg.get("delta_fp") not in (None, "") else "delta"
+    return _delta(
+        fields.price(msg, "price_dollars", "price"),
+        wire.number(msg.get(name), name),
+        msg.get("side"),
+        fields.with_extras(
+            {"market_id": fields.text(msg, "market_id"), "via": via}, msg, _DELTA_KNOWN
+        ),
+        fields.ticker(msg),
+        fields.event_us(msg, received_ns),
+        received_ns,
+        sequence,
+    )
+
+
+def read_delta_record(
+    record: DeltaRecord, sequence: int | None, received_ns: int, via: str | None
+) -> HadronTick:
+    """The same of a message of today's form."""
+    metadata = {"market_id": wire.optional_text(record.market_id, "market_id"), "via": via}
+    return _delta(
+        fields.stated_price(record.price_dollars, "price_dollars"),
+        wire.number(record.delta_fp, "delta_fp"),
+        record.side,
+        fields.said(metadata) or None,
+        wire.text(record.market_ticker, "market_ticker"),
+        fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
+        received_ns,
+        sequence,
+    )
+
+
+def _delta(
+    stated: StatedPrice,
+    change: Decimal,
+    side: Any,
+    metadata: dict[str, Any] | None,
+    ticker: str,
+    event_us: int,
+    received_ns: int,
+    sequence: int | None,
+) -> HadronTick:
+    price, raw_price = stated
     if price is None:
         raise MalformedFrame("a delta without a price", place="price_dollars")
-    name = "delta_fp" if msg.get("delta_fp") not in (None, "") else "delta"
-    change = wire.number(msg.get(name), name)
-    side = msg.get("side")
     if side not in ("yes", "no"):
         raise MalformedFrame(f"should be yes or no, is {wire.shown(side)}", place="side")
-    market_id = fields.text(msg, "market_id")
     return HadronTick(
         venue=VENUE,
-        ticker=fields.ticker(msg),
+        ticker=ticker,
         tick_type=TickType.BOOK_DELTA,
-        event_us=fields.event_us(msg, received_ns),
+        event_us=event_us,
         event_key=_book_key("delta", sequence, received_ns, side, raw_price, change),
         received_ns=received_ns,
         price=price,
@@ -74,7 +114,7 @@ def read_delta(msg: Message, sequence: int | None, received_ns: int, via: str | 
         size=change,
         side=side,
         sequence=sequence,
-        metadata=fields.with_extras({"market_id": market_id, "via": via}, msg, _DELTA_KNOWN),
+        metadata=metadata,
     )
 
 
@@ -87,21 +127,63 @@ def read_snapshot(
     """
     yes, yes_in_cents = _levels(msg, "yes")
     no, no_in_cents = _levels(msg, "no")
-    bid, bid_size = _best(yes)
-    no_bid, ask_size = _best(no)
-    ask = None if no_bid is None else complement(no_bid)
-    metadata: dict[str, Any] = {
+    metadata = {
         "market_id": fields.text(msg, "market_id"),
         "via": via,
         "yes": [[str(price), str(size)] for price, size in yes],
         "no": [[str(price), str(size)] for price, size in no],
         "sent_in": "cents" if yes_in_cents or no_in_cents else None,
     }
+    return _snapshot(
+        yes,
+        no,
+        fields.with_extras(metadata, msg, _SNAPSHOT_KNOWN) or {},
+        fields.ticker(msg),
+        fields.event_us(msg, received_ns),
+        received_ns,
+        sequence,
+    )
+
+
+def read_snapshot_record(
+    record: SnapshotRecord, sequence: int | None, received_ns: int, via: str | None
+) -> HadronTick:
+    """The same of a message of today's form."""
+    yes, no = record.yes_dollars_fp or [], record.no_dollars_fp or []
+    metadata = {
+        "market_id": wire.optional_text(record.market_id, "market_id"),
+        "via": via,
+        "yes": _canonical(yes),
+        "no": _canonical(no),
+    }
+    return _snapshot(
+        [_stated_level(price, size, "yes_dollars_fp") for price, size in yes],
+        [_stated_level(price, size, "no_dollars_fp") for price, size in no],
+        fields.said(metadata),
+        wire.text(record.market_ticker, "market_ticker"),
+        fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
+        received_ns,
+        sequence,
+    )
+
+
+def _snapshot(
+    yes: list[Level],
+    no: list[Level],
+    metadata: dict[str, Any],
+    ticker: str,
+    event_us: int,
+    received_ns: int,
+    sequence: int | None,
+) -> HadronTick:
+    bid, bid_size = _best(yes)
+    no_bid, ask_size = _best(no)
+    ask = None if no_bid is None else complement(no_bid)
     return HadronTick(
         venue=VENUE,
-        ticker=fields.ticker(msg),
+        ticker=ticker,
         tick_type=TickType.BOOK_SNAPSHOT,
-        event_us=fields.event_us(msg, received_ns),
+        event_us=event_us,
         event_key=_book_key("snapshot", sequence, received_ns, metadata["yes"], metadata["no"]),
         received_ns=received_ns,
         price=mid(bid, ask),
@@ -110,7 +192,7 @@ def read_snapshot(
         bid_size=bid_size,
         ask_size=ask_size,
         sequence=sequence,
-        metadata=fields.with_extras(metadata, msg, _SNAPSHOT_KNOWN),
+        metadata=metadata,
     )
 
 
@@ -123,6 +205,26 @@ def _book_key(kind: str, sequence: int | None, received_ns: int, *content: objec
 def _best(levels: list[Level]) -> tuple[Decimal | None, Decimal | None]:
     """The highest bid that holds anything."""
     return max((level for level in levels if all(level)), default=(None, None))
+
+
+def _stated_level(stated_price: str, stated_size: str, place: str) -> Level:
+    """A level of a record: texts in dollars."""
+    price, _ = fields.stated_price(stated_price, place)
+    size = wire.quantity(stated_size, place)
+    if price is None or size is None:
+        return _level([stated_price, stated_size], place, in_cents=False)
+    return price, size
+
+
+def _canonical(levels: list[tuple[str, str]]) -> list[list[str]]:
+    """Levels of a record as text, digit for digit as Decimal writes them."""
+    return [[_as_written(price), _as_written(size)] for price, size in levels]
+
+
+# The same prices and round sizes fill every book; a hit costs a quarter of making the Decimal.
+@lru_cache(maxsize=65_536)
+def _as_written(number: str) -> str:
+    return str(Decimal(number))
 
 
 def _levels(msg: Message, side: str) -> tuple[list[Level], bool]:

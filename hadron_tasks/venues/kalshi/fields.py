@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from hadron_tasks.errors import MalformedFrame
@@ -21,7 +22,8 @@ VENUE = "kalshi"
 Message = Mapping[str, Any]
 """The ``msg`` of a frame."""
 
-_TIMES = ("ts_ms", "ts", "time")
+StatedPrice = tuple[Decimal | None, str | None]
+"""A price in dollars and the text it was sent as."""
 
 
 def ticker(msg: Message) -> str:
@@ -35,19 +37,26 @@ def text(msg: Message, name: str) -> str | None:
 
 
 def event_us(msg: Message, received_ns: int) -> int:
+    """When it happened, by :func:`first_time_us`."""
+    return first_time_us(msg.get("ts_ms"), msg.get("ts"), msg.get("time"), received_ns)
+
+
+def first_time_us(ts_ms: Any, ts: Any, time: Any, received_ns: int) -> int:
     """``ts_ms`` where there is one, else ``ts``, else ``time``, else the receive time.
 
     ``ts_ms`` first even where ``ts`` has more digits: the time is part of a tick's identity, and
     this field is in every current message.
     """
-    for name in _TIMES:
-        stated = msg.get(name)
-        if not wire.is_absent(stated):
-            return wire.time_us(stated, name)
+    if ts_ms is not None and ts_ms != "":
+        return wire.time_us(ts_ms, "ts_ms")
+    if not wire.is_absent(ts):
+        return wire.time_us(ts, "ts")
+    if not wire.is_absent(time):
+        return wire.time_us(time, "time")
     return received_ns // 1000
 
 
-def price(msg: Message, dollars: str, cents: str) -> tuple[Decimal | None, str | None]:
+def price(msg: Message, dollars: str, cents: str) -> StatedPrice:
     """A price in dollars, and the text it was sent as; None where none was sent.
 
     Args:
@@ -61,6 +70,14 @@ def price(msg: Message, dollars: str, cents: str) -> tuple[Decimal | None, str |
     if not wire.is_absent(value):
         return dollars_of(value, cents, in_cents=True), str(value)
     return None, None
+
+
+def stated_price(words: str | None, place: str) -> StatedPrice:
+    """The same of a text in dollars: what :func:`price` says where ``place`` is such a text."""
+    if not words:
+        return None, None
+    found = _price_of(words)
+    return (dollars_of(words, place) if found is None else found), words
 
 
 def dollars_of(value: Any, place: str, *, in_cents: bool = False) -> Decimal:
@@ -77,6 +94,16 @@ def dollars_of(value: Any, place: str, *, in_cents: bool = False) -> Decimal:
     return found
 
 
+# There are few prices: 99 in whole cents, some thousands in the finest steps.
+@lru_cache(maxsize=16_384)
+def _price_of(words: str) -> Decimal | None:
+    """What the text says if it is a price in dollars as it should be; why not is told elsewhere."""
+    try:
+        return dollars_of(words, "")
+    except MalformedFrame:
+        return None
+
+
 def count(msg: Message, now: str, then: str) -> Decimal | None:
     """A count in today's form (``now``), else in that of 2025 (``then``)."""
     name = then if wire.is_absent(msg.get(now)) else now
@@ -87,7 +114,12 @@ def with_extras(
     metadata: dict[str, Any], msg: Message, known: frozenset[str]
 ) -> dict[str, Any] | None:
     """Metadata without what was not said, with the fields we do not know under ``extra``."""
-    kept = {name: value for name, value in metadata.items() if value is not None}
+    kept = said(metadata)
     if not known.issuperset(msg):
         kept["extra"] = extras(msg, msg.keys() - known)
     return kept or None
+
+
+def said(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata without what was not said."""
+    return {name: value for name, value in metadata.items() if value is not None}

@@ -12,10 +12,21 @@ from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.tick import HadronTick
 from hadron_tasks.venues import wire
-from hadron_tasks.venues.kalshi.books import read_delta, read_snapshot
+from hadron_tasks.venues.kalshi.books import (
+    read_delta,
+    read_delta_record,
+    read_snapshot,
+    read_snapshot_record,
+)
 from hadron_tasks.venues.kalshi.fields import VENUE, Message
 from hadron_tasks.venues.kalshi.lifecycle import LIFECYCLE_TYPES, read_lifecycle
-from hadron_tasks.venues.kalshi.quotes import read_ticker
+from hadron_tasks.venues.kalshi.quotes import read_ticker, read_ticker_record
+from hadron_tasks.venues.kalshi.records import (
+    DeltaFrame,
+    Frame,
+    TickerFrame,
+    record_of,
+)
 from hadron_tasks.venues.kalshi.trades import read_trade, trade_event_key
 
 __all__ = ["VENUE", "normalise", "trade_event_key"]
@@ -42,10 +53,18 @@ def normalise(data: bytes, received_ns: int, into: Normalised, connection: str =
     Raises:
         MalformedFrame: It is no Kalshi message, or one with a missing or absurd value.
     """
+    may_hold_nul = wire.may_hold_nul(data)
+    record = None if may_hold_nul else record_of(data)
+    if record is not None:
+        try:
+            into.ticks.append(_read_record(record, received_ns, connection))
+        except MalformedFrame as error:
+            raise _within_frame(error) from None
+        return
     frame = wire.decode(data)
     if type(frame) is not dict:
         raise MalformedFrame(f"should be a JSON object, is {wire.shown(frame)}")
-    if wire.may_hold_nul(data):
+    if may_hold_nul:
         wire.reject_nul(frame)
     kind = frame.get("type")
     if type(kind) is not str:
@@ -73,6 +92,15 @@ def normalise(data: bytes, received_ns: int, into: Normalised, connection: str =
         into.control += 1
     else:
         into.count_unknown(kind[:_MAX_TYPE])
+
+
+def _read_record(record: Frame, received_ns: int, connection: str) -> HadronTick:
+    if isinstance(record, TickerFrame):
+        return read_ticker_record(record.msg, record.seq, received_ns)
+    via = _via(connection, record.sid)
+    if isinstance(record, DeltaFrame):
+        return read_delta_record(record.msg, record.seq, received_ns, via)
+    return read_snapshot_record(record.msg, record.seq, received_ns, via)
 
 
 def _body(frame: Message) -> Message:

@@ -13,7 +13,8 @@ from hadron_tasks.tick import HadronTick, TickType, content_key
 from hadron_tasks.venues import wire
 from hadron_tasks.venues.exact import mid
 from hadron_tasks.venues.kalshi import fields
-from hadron_tasks.venues.kalshi.fields import VENUE, Message
+from hadron_tasks.venues.kalshi.fields import VENUE, Message, StatedPrice
+from hadron_tasks.venues.kalshi.records import TickerRecord
 
 _ONE = Decimal(1)
 _KNOWN = frozenset(
@@ -47,22 +48,73 @@ _KNOWN = frozenset(
 
 def read_ticker(msg: Message, sequence: int | None, received_ns: int) -> HadronTick:
     """A quote. Its price is the last trade's; the mid where nothing has traded (a price of 0)."""
-    last, raw_last = fields.price(msg, "price_dollars", "price")
-    bid, raw_bid = fields.price(msg, "yes_bid_dollars", "yes_bid" if "yes_bid" in msg else "bid")
-    ask, raw_ask = fields.price(msg, "yes_ask_dollars", "yes_ask" if "yes_ask" in msg else "ask")
-    bid_size = wire.quantity(msg.get("yes_bid_size_fp"), "yes_bid_size_fp")
-    ask_size = wire.quantity(msg.get("yes_ask_size_fp"), "yes_ask_size_fp")
-    size = wire.quantity(msg.get("last_trade_size_fp"), "last_trade_size_fp")
-    metadata: dict[str, Any] = {
-        "market_id": fields.text(msg, "market_id"),
-        "volume": fields.count(msg, "volume_fp", "volume"),
-        "open_interest": fields.count(msg, "open_interest_fp", "open_interest"),
-        "dollar_volume": wire.quantity(msg.get("dollar_volume"), "dollar_volume"),
-        "dollar_open_interest": wire.quantity(
-            msg.get("dollar_open_interest"), "dollar_open_interest"
-        ),
-    }
-    totals = tuple(metadata.values())[1:]
+    quote = _quote(
+        fields.price(msg, "price_dollars", "price"),
+        fields.price(msg, "yes_bid_dollars", "yes_bid" if "yes_bid" in msg else "bid"),
+        fields.price(msg, "yes_ask_dollars", "yes_ask" if "yes_ask" in msg else "ask"),
+        wire.quantity(msg.get("yes_bid_size_fp"), "yes_bid_size_fp"),
+        wire.quantity(msg.get("yes_ask_size_fp"), "yes_ask_size_fp"),
+        wire.quantity(msg.get("last_trade_size_fp"), "last_trade_size_fp"),
+        {
+            "market_id": fields.text(msg, "market_id"),
+            "volume": fields.count(msg, "volume_fp", "volume"),
+            "open_interest": fields.count(msg, "open_interest_fp", "open_interest"),
+            "dollar_volume": wire.quantity(msg.get("dollar_volume"), "dollar_volume"),
+            "dollar_open_interest": wire.quantity(
+                msg.get("dollar_open_interest"), "dollar_open_interest"
+            ),
+        },
+        fields.ticker(msg),
+        fields.event_us(msg, received_ns),
+        received_ns,
+        sequence,
+    )
+    if _KNOWN.issuperset(msg):
+        return quote
+    return quote._replace(metadata=fields.with_extras(quote.metadata or {}, msg, _KNOWN))
+
+
+def read_ticker_record(record: TickerRecord, sequence: int | None, received_ns: int) -> HadronTick:
+    """The same of a message of today's form."""
+    return _quote(
+        fields.stated_price(record.price_dollars, "price_dollars"),
+        fields.stated_price(record.yes_bid_dollars, "yes_bid_dollars"),
+        fields.stated_price(record.yes_ask_dollars, "yes_ask_dollars"),
+        wire.quantity(record.yes_bid_size_fp, "yes_bid_size_fp"),
+        wire.quantity(record.yes_ask_size_fp, "yes_ask_size_fp"),
+        wire.quantity(record.last_trade_size_fp, "last_trade_size_fp"),
+        {
+            "market_id": wire.optional_text(record.market_id, "market_id"),
+            "volume": wire.total(record.volume_fp, "volume_fp"),
+            "open_interest": wire.total(record.open_interest_fp, "open_interest_fp"),
+            "dollar_volume": wire.total(record.dollar_volume, "dollar_volume"),
+            "dollar_open_interest": wire.total(record.dollar_open_interest, "dollar_open_interest"),
+        },
+        wire.text(record.market_ticker, "market_ticker"),
+        fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
+        received_ns,
+        sequence,
+    )
+
+
+def _quote(
+    last: StatedPrice,
+    stated_bid: StatedPrice,
+    stated_ask: StatedPrice,
+    bid_size: Decimal | None,
+    ask_size: Decimal | None,
+    size: Decimal | None,
+    metadata: dict[str, Any],
+    ticker: str,
+    event_us: int,
+    received_ns: int,
+    sequence: int | None,
+) -> HadronTick:
+    price, raw_price = last
+    bid, raw_bid = stated_bid
+    ask, raw_ask = stated_ask
+    _market_id, *totals = metadata.values()
+    key = content_key("ticker", raw_price, raw_bid, raw_ask, bid_size, ask_size, size, *totals)
     if not bid and raw_bid is not None:
         metadata |= {"bid_sent": raw_bid, "bid_size_sent": bid_size or None}
         bid = bid_size = None
@@ -71,20 +123,18 @@ def read_ticker(msg: Message, sequence: int | None, received_ns: int) -> HadronT
         ask = ask_size = None
     return HadronTick(
         venue=VENUE,
-        ticker=fields.ticker(msg),
+        ticker=ticker,
         tick_type=TickType.QUOTE,
-        event_us=fields.event_us(msg, received_ns),
-        event_key=content_key(
-            *("ticker", raw_last, raw_bid, raw_ask, bid_size, ask_size, size), *totals
-        ),
+        event_us=event_us,
+        event_key=key,
         received_ns=received_ns,
-        price=last or mid(bid, ask),
-        raw_price=raw_last,
+        price=price or mid(bid, ask),
+        raw_price=raw_price,
         size=size,
         bid=bid,
         ask=ask,
         bid_size=bid_size,
         ask_size=ask_size,
         sequence=sequence,
-        metadata=fields.with_extras(metadata, msg, _KNOWN),
+        metadata=fields.said(metadata) or None,
     )

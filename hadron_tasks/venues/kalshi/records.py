@@ -1,0 +1,92 @@
+"""Today's form of the busiest messages, decoded by msgspec straight into records.
+
+A frame of exactly this form is a record, checked and in its place, in a third of the time that a
+dictionary takes; then its fields cost nothing to look up. Whatever differs (another message, the
+field names of 2025, a field that is new, a number where a text should be) is None here and takes
+the general way, which says what is wrong with it if anything is. Both ways make the same tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+
+_INT64 = 2**63
+_Sequence = Annotated[int, msgspec.Meta(ge=-_INT64, le=_INT64 - 1)]
+_Levels = list[tuple[str, str]]
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_only=True):
+    market_ticker: str
+    market_id: str | None = None
+    ts: int | str | None = None
+    ts_ms: int | None = None
+    time: str | None = None
+
+
+class TickerRecord(_Body):
+    """The ``msg`` of a ``ticker``."""
+
+    price_dollars: str | None = None
+    yes_bid_dollars: str | None = None
+    yes_ask_dollars: str | None = None
+    volume_fp: str | None = None
+    open_interest_fp: str | None = None
+    dollar_volume: int | None = None
+    dollar_open_interest: int | None = None
+    yes_bid_size_fp: str | None = None
+    yes_ask_size_fp: str | None = None
+    last_trade_size_fp: str | None = None
+
+
+class DeltaRecord(_Body):
+    """The ``msg`` of an ``orderbook_delta``."""
+
+    price_dollars: str
+    delta_fp: str
+    side: str
+
+
+class SnapshotRecord(_Body):
+    """The ``msg`` of an ``orderbook_snapshot``; a side without orders is left out."""
+
+    yes_dollars_fp: _Levels | None = None
+    no_dollars_fp: _Levels | None = None
+
+
+class _Frame(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, gc=False, kw_only=True):
+    sid: int | None = None
+    seq: _Sequence | None = None
+
+
+class TickerFrame(_Frame, tag="ticker"):
+    """A whole ``ticker`` frame."""
+
+    msg: TickerRecord
+
+
+class DeltaFrame(_Frame, tag="orderbook_delta"):
+    """A whole ``orderbook_delta`` frame."""
+
+    msg: DeltaRecord
+
+
+class SnapshotFrame(_Frame, tag="orderbook_snapshot"):
+    """A whole ``orderbook_snapshot`` frame."""
+
+    msg: SnapshotRecord
+
+
+Frame = TickerFrame | DeltaFrame | SnapshotFrame
+
+_decode: Callable[[bytes], Frame] = msgspec.json.Decoder(Frame).decode
+
+
+def record_of(data: bytes) -> Frame | None:
+    """The record that a frame is, or None where it has another form."""
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
