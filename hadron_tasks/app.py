@@ -10,6 +10,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 from kombu import Exchange, Queue
 
+from hadron_tasks.beat_health import KEY_PREFIX as BEAT_KEY_PREFIX
 from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.logs import configure_logging
 from hadron_tasks.pokes import DRAIN_QUEUE, DRAIN_TASK
@@ -68,7 +69,7 @@ def make_app(settings: Settings) -> Celery:
         beat_scheduler="hadron_tasks.schedule.HadronScheduler",
         beat_max_loop_interval=5,
         redbeat_redis_url=broker,
-        redbeat_key_prefix="hadron:beat:",
+        redbeat_key_prefix=BEAT_KEY_PREFIX,
         redbeat_lock_timeout=25,
         beat_schedule=default_schedule(settings),
     )

@@ -17,6 +17,7 @@ from celery.schedules import schedule as interval
 from redbeat import RedBeatScheduler, RedBeatSchedulerEntry
 from redbeat.schedulers import get_redis
 
+from hadron_tasks import beat_health
 from hadron_tasks.errors import HadronError
 
 EDITED_KEY = "hadron:beat:edited"
@@ -34,6 +35,12 @@ class HadronScheduler(RedBeatScheduler):  # type: ignore[misc]
         super().update_from_dict(
             {name: entry for name, entry in dict_.items() if name not in edited}
         )
+
+    def tick(self, *arguments: Any, **options: Any) -> float:
+        """Send what is due, and leave a sign of life; returns the seconds until the next."""
+        next_s: float = super().tick(*arguments, **options)
+        beat_health.note_tick(get_redis(self.app))
+        return next_s
 
 
 @dataclass(frozen=True, slots=True)

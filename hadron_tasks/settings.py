@@ -175,11 +175,24 @@ class Settings(BaseSettings):
     """Days after which partitions of ticks are dropped; unset keeps everything."""
 
     # Observability
+    metrics_address: str = "127.0.0.1"
+    """Where the fleet's metrics and those of streamers are served; ``0.0.0.0`` in a container."""
+    metrics_port: int = Field(default=9309, ge=0, le=65535)
+    """Of ``hadron metrics serve``; 0 chooses a free one."""
+    streamer_metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Of each streamer's own metrics; unset serves none, 0 chooses a free one."""
+    metrics_disks: CommaList = []
+    """Volumes whose free space is told: ``name=directory``; the data directory when left out."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator(
-        "venues", "kalshi_channels", "kalshi_books", "polygon_subscriptions", mode="before"
+        "venues",
+        "kalshi_channels",
+        "kalshi_books",
+        "polygon_subscriptions",
+        "metrics_disks",
+        mode="before",
     )
     @classmethod
     def _split_commas(cls, value: object) -> object:
@@ -194,6 +207,19 @@ class Settings(BaseSettings):
             ConfigurationError: A key id without its file or a file without its key id.
         """
         return _KalshiKeys().refs()
+
+    @property
+    def polygon_classes(self) -> frozenset[str]:
+        """The asset classes that are recorded from Polygon."""
+        return frozenset(entry.partition(":")[0] for entry in self.polygon_subscriptions)
+
+    @property
+    def metrics_volumes(self) -> dict[str, Path]:
+        """Directories whose free space is told, by name."""
+        if not self.metrics_disks:
+            return {"data": self.data_dir}
+        named = (entry.partition("=") for entry in self.metrics_disks)
+        return {name: Path(path or name) for name, _, path in named}
 
     @property
     def kalshi_ws_address(self) -> str:

@@ -10,9 +10,8 @@ from typing import Any
 
 import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
-from pydantic import ValidationError
 
-from hadron_tasks.feed_health import HEALTH_KEY, REPORT_STALE_AFTER_S, ConnectionHealth
+from hadron_tasks.feed_health import HEALTH_KEY, ConnectionHealth, is_fresh, parse_reports
 from hadron_tasks.ingest.latency import latency_key, quantile_ms
 from hadron_tasks.raw_stream import GROUP, active_drains_key, stream_key
 
@@ -67,20 +66,7 @@ def read_streams(client: redis.Redis, venues: Sequence[str]) -> list[StreamStatu
 
 def _read_health(client: redis.Redis) -> list[ConnectionHealth]:
     stored: dict[bytes, bytes] = client.hgetall(HEALTH_KEY)  # type: ignore[assignment]
-    reports = []
-    for document in stored.values():
-        try:
-            reports.append(ConnectionHealth.model_validate_json(document))
-        except ValidationError:
-            # Written by another version of the streamer; the others still tell something.
-            continue
-    return sorted(reports, key=lambda report: report.connection)
-
-
-def is_fresh(report: ConnectionHealth, now_ns: int | None = None) -> bool:
-    """Whether the streamer that wrote the report is still there."""
-    now = time.time_ns() if now_ns is None else now_ns
-    return now - report.reported_ns < REPORT_STALE_AFTER_S * 1e9
+    return parse_reports(stored.values())
 
 
 def _read_stream(client: redis.Redis, venue: str, health: list[ConnectionHealth]) -> StreamStatus:

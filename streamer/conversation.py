@@ -97,6 +97,8 @@ class Conversation(Protocol):
 
     frames_by_type: dict[str, int]
     """Frames received so far, by the exchange's type."""
+    bytes_by_type: dict[str, int]
+    """Bytes of these frames."""
 
     @property
     def ready(self) -> bool:
@@ -151,3 +153,7 @@ class Endpoint(Protocol):
 
     def converse(self) -> Conversation:
         """A conversation for a new connection."""
+
+    def sent_ns(self, data: bytes) -> int | None:
+        """The exchange's own time of a frame's newest message, in nanoseconds since the Unix
+        epoch; None where it states none. Looked at, not parsed."""

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
@@ -19,6 +19,7 @@ from hadron_tasks.venues.kalshi.signing import KalshiSigner
 from streamer.append_link import Appended
 from streamer.conversation import Endpoint
 from streamer.kalshi import KalshiEndpoint
+from streamer.metrics import StreamerCollector, serve_metrics
 from streamer.plan import assign, wanted_items
 from streamer.polygon import PolygonEndpoint, subscriptions_by_class
 from streamer.pool import Planner, Pool, PoolOptions
@@ -107,6 +108,7 @@ class Fleet:
             Pool(options, publisher)
             for options, publisher in zip(self._pool_options, publishers, strict=True)
         ]
+        stop_metrics = self._serve_metrics(pools, publishers)
         publishing = [asyncio.create_task(publisher.run()) for publisher in publishers]
         await self._adopted_first(publishers, stop)
         pooling = [asyncio.create_task(pool.run()) for pool in pools]
@@ -124,9 +126,28 @@ class Fleet:
         await asyncio.gather(*(pool.leave() for pool in pools))
         await pokes.close()
         poker.close()
+        stop_metrics()
         stopped.cancel()
         log.info("stopped")
         _raise_first_fault([*publishing, *pooling])
+
+    def _serve_metrics(
+        self, pools: Sequence[Pool], publishers: Sequence[Publisher]
+    ) -> Callable[[], None]:
+        port = self._settings.streamer_metrics_port
+        if port is None:
+            return lambda: None
+        collector = StreamerCollector(pools, publishers, asyncio.get_running_loop())
+        address = self._settings.metrics_address
+        try:
+            served = serve_metrics(collector, address, port)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Metrics cannot be served on {address}:{port} ({error.strerror}). Choose another "
+                "port with --metrics-port or HADRON_STREAMER_METRICS_PORT."
+            ) from None
+        log.info("metrics are served", address=address, port=served.port)
+        return served.stop
 
     async def _adopted_first(self, publishers: Sequence[Publisher], stop: asyncio.Event) -> None:
         """Frames of a dead streamer, found on disk, go before new ones, so gaps are exact."""

@@ -39,6 +39,7 @@ from streamer.kalshi_wire import (
     LIFECYCLE_CHANNEL,
     MARKET,
     OPENING_EVENTS,
+    SENT_MS,
     TRY_AGAIN_CODES,
     TYPES,
     Envelope,
@@ -87,6 +88,7 @@ class KalshiConversation:
                 and close.
         """
         self.frames_by_type: dict[str, int] = defaultdict(int)
+        self.bytes_by_type: dict[str, int] = defaultdict(int)
         self._selection = frozenset(selection)
         self._seen: set[bytes] = set()
         self._sequences = SequenceTracker()
@@ -141,6 +143,7 @@ class KalshiConversation:
         if name is None or (seq is None and b'"seq"' in data):
             return self._receive_other(data)
         self.frames_by_type[name] += 1
+        self.bytes_by_type[name] += len(data)
         if seq is not None:
             jump = self._sequences.observe(int(sid), int(seq))
             if jump is not None:
@@ -247,8 +250,10 @@ class KalshiConversation:
         except ValidationError:
             # It is recorded all the same, and becomes a dead letter where it is normalised.
             self.frames_by_type["unreadable"] += 1
+            self.bytes_by_type["unreadable"] += len(data)
             return None
         self.frames_by_type[message.type] += 1
+        self.bytes_by_type[message.type] += len(data)
         events: list[Event] = []
         if message.sid is not None and message.seq is not None:
             jump = self._sequences.observe(message.sid, message.seq)
@@ -396,6 +401,11 @@ class KalshiEndpoint:
     def converse(self) -> KalshiConversation:
         """A conversation for a new connection."""
         return KalshiConversation(self._selection)
+
+    def sent_ns(self, data: bytes) -> int | None:
+        """The message's ``ts_ms``; order book snapshots have none."""
+        found = SENT_MS.search(data)
+        return int(found[1]) * 1_000_000 if found else None
 
 
 def _command(number: int, verb: str, params: Mapping[str, Any]) -> str:

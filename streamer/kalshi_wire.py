@@ -46,6 +46,7 @@ ENDING_EVENTS = {"determined", "settled", "closed"}
 # The order in which the exchange writes a message's head. A frame that does not match is parsed.
 HEAD = re.compile(rb'\{"type": ?"(\w+)", ?"sid": ?(\d+), ?(?:"seq": ?(\d+), ?)?"msg"')
 MARKET = re.compile(rb'"market_ticker": ?"([^"\\]+)"')
+SENT_MS = re.compile(rb'"ts_ms": ?(\d{13})\b')
 TYPES = {name.encode(): name for name in CHANNEL_OF_TYPE}
 
 

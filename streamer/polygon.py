@@ -32,6 +32,10 @@ ASSET_CLASSES = ("stocks", "options", "indices", "forex", "crypto", "futures")
 _FIRST_EVENT = re.compile(rb'\[? ?\{"ev": ?"(\w+)"')
 
 
+_EVENT_TIME = re.compile(rb'"t": ?(\d{13}|\d{16}|\d{19})\b')
+"""Milliseconds, microseconds or nanoseconds: channels differ."""
+
+
 class _Event(BaseModel):
     """An event, of which only status events matter here."""
 
@@ -58,6 +62,7 @@ class PolygonConversation:
 
     def __init__(self, api_key: SecretStr) -> None:
         self.frames_by_type: dict[str, int] = defaultdict(int)
+        self.bytes_by_type: dict[str, int] = defaultdict(int)
         self._api_key = api_key
         self._phase = _Phase.GREETING
         self._since: float | None = None
@@ -89,7 +94,9 @@ class PolygonConversation:
     def receive(self, data: bytes) -> Sequence[Event] | None:
         """Take one frame; only one that may hold a status event is parsed."""
         first = _FIRST_EVENT.match(data)
-        self.frames_by_type[first[1].decode() if first else "unreadable"] += 1
+        kind = first[1].decode() if first else "unreadable"
+        self.frames_by_type[kind] += 1
+        self.bytes_by_type[kind] += len(data)
         if b'"status"' not in data:
             return None
         try:
@@ -197,6 +204,11 @@ class PolygonEndpoint:
     def converse(self) -> PolygonConversation:
         """A conversation for a new connection."""
         return PolygonConversation(self._api_key)
+
+    def sent_ns(self, data: bytes) -> int | None:
+        """The time of the frame's last event that has one; bars have only those of their minute."""
+        times: list[bytes] = _EVENT_TIME.findall(data)
+        return int(times[-1]) * 10 ** (19 - len(times[-1])) if times else None
 
 
 def subscriptions_by_class(subscriptions: Sequence[str]) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
+from hadron_tasks.feed_health import ConnectionHealth
 from hadron_tasks.raw_stream import GapCause
 from streamer.append_link import CONTINUITY_KEY
 from streamer.carriers import (
@@ -158,12 +159,15 @@ class Pool:
                 note_record(pipeline, name, record)
                 pipeline.delete(up_key(name))
             await pipeline.execute()
-            reports = [member.session.report() for member in self._members.values()]
-            await withdraw(self._redis, self._options.venue, self._options.streamer, reports)
+            await withdraw(self._redis, self._options.venue, self._options.streamer, self.reports())
             await self._leases.leave()
         except (RedisError, OSError) as error:
             self._log.warning("Redis is away; leases run out by themselves", reason=str(error))
         await self._redis.aclose()
+
+    def reports(self) -> list[ConnectionHealth]:
+        """Every connection's health now."""
+        return [member.session.report() for member in self._members.values()]
 
     # One step
 
@@ -360,8 +364,9 @@ class Pool:
             self._publisher.put_gap(gap)
 
     async def _report(self) -> None:
-        reports = [member.session.report() for member in self._members.values()]
-        await write_reports(self._redis, self._options.venue, self._options.streamer, reports)
+        await write_reports(
+            self._redis, self._options.venue, self._options.streamer, self.reports()
+        )
         if time.monotonic() >= self._next_purge:
             self._next_purge = time.monotonic() + PURGE_EVERY_S
             await purge_waiting(self._redis, PURGE_EVERY_S)

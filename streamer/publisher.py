@@ -105,6 +105,11 @@ class Publisher:
         return not self._queue and not self._in_flight and self._spool.empty
 
     @property
+    def queued(self) -> int:
+        """Entries in memory."""
+        return len(self._queue)
+
+    @property
     def full(self) -> bool:
         """Whether enough waits in memory: read no more until there is room."""
         return len(self._queue) >= QUEUE_ENTRIES

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +16,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.protocol import State
 
 from hadron_tasks.errors import AuthenticationRefused, StreamUnavailable
-from hadron_tasks.feed_health import ConnectionState
+from hadron_tasks.feed_health import ConnectionHealth, ConnectionState
 from hadron_tasks.raw_stream import GapCause, connection_life
 from streamer.backoff import Backoff
 from streamer.continuity import Continuity, Hole, gap_record
@@ -32,7 +33,7 @@ from streamer.conversation import (
     SubscriptionEnded,
 )
 from streamer.frame_socket import FrameSocket
-from streamer.health import Report
+from streamer.latency_sampler import LatencySampler
 from streamer.plan import Target
 from streamer.publisher import Publisher
 
@@ -113,7 +114,9 @@ class Session:
         self._frames = 0
         self._bytes = 0
         self._last_frame_ns: int | None = None
-        self._report = Report(
+        self._last_frame = b""
+        self._latency = LatencySampler(endpoint.sent_ns)
+        self._report = ConnectionHealth(
             venue=endpoint.venue,
             connection=endpoint.name,
             streamer=options.streamer,
@@ -169,7 +172,7 @@ class Session:
         if self._socket is not None:
             self._socket.transport.abort()
 
-    def report(self) -> Report:
+    def report(self) -> ConnectionHealth:
         """This connection's health now."""
         conversation = self._conversation
         return self._report.model_copy(
@@ -183,11 +186,9 @@ class Session:
                 "spool_bytes": self._publisher.spool_bytes,
                 "subscriptions": conversation.subscriptions if self._socket else 0,
                 "markets": conversation.markets if self._socket else 0,
-                "frames_by_type": dict(self._report.frames_by_type)
-                | {
-                    kind: count + self._report.frames_by_type.get(kind, 0)
-                    for kind, count in conversation.frames_by_type.items()
-                },
+                "frames_by_type": _sum(self._report.frames_by_type, conversation.frames_by_type),
+                "bytes_by_type": _sum(self._report.bytes_by_type, conversation.bytes_by_type),
+                "exchange_latency": dict(self._latency.buckets),
             }
         )
 
@@ -251,6 +252,8 @@ class Session:
                 await socket.send(command)
             self._note_whole()
             self._check_alive(socket, now)
+            if self._last_frame_ns is not None:
+                self._latency.sample(self._last_frame, self._last_frame_ns)
             self._wake.clear()
             if self._events:
                 continue
@@ -262,6 +265,7 @@ class Session:
         now_ns = time.time_ns()
         self._publisher.put((data, now_ns, self._life, b""))
         previous_ns, self._last_frame_ns = self._last_frame_ns, now_ns
+        self._last_frame = data
         self._frames += 1
         self._bytes += len(data)
         try:
@@ -367,9 +371,9 @@ class Session:
     # Between connections
 
     def _begin_conversation(self) -> None:
-        counted = self._report.frames_by_type
-        for kind, count in self._conversation.frames_by_type.items():
-            counted[kind] = counted.get(kind, 0) + count
+        report, conversation = self._report, self._conversation
+        report.frames_by_type = _sum(report.frames_by_type, conversation.frames_by_type)
+        report.bytes_by_type = _sum(report.bytes_by_type, conversation.bytes_by_type)
         self._conversation = self.endpoint.converse()
         self._conversation.retarget(self._target)
         self._events.clear()
@@ -410,6 +414,10 @@ class Session:
 
     def _set_state(self, state: ConnectionState) -> None:
         self._report.state = state
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(one) + Counter(other))
 
 
 def _close_reason(socket: FrameSocket) -> str:

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from hadron_tasks import __version__
-from hadron_tasks.cli.bench import bench
-from hadron_tasks.cli.db import db
-from hadron_tasks.cli.dlq import dlq
-from hadron_tasks.cli.replay import replay
-from hadron_tasks.cli.schedule import schedule
-from hadron_tasks.cli.simulate import simulate
-from hadron_tasks.cli.status import status
-from hadron_tasks.cli.ticker import ticker
-from hadron_tasks.cli.ticks import ticks
-from hadron_tasks.cli.up import up
 from hadron_tasks.errors import ConfigurationError, HadronError
+
+COMMANDS = (
+    "up",
+    "status",
+    "ticks",
+    "ticker",
+    "dlq",
+    "schedule",
+    "metrics",
+    "health",
+    "replay",
+    "simulate",
+    "db",
+    "bench",
+)
+"""In the order of the help. Each is a command of its name in the module of its name here, which
+is imported only when it is asked for: a health check is run often and should cost little."""
 
 
 class _HadronGroup(click.Group):
-    """Turns Hadron's own errors into one clear line and an exit code."""
+    """Finds the commands, and turns Hadron's own errors into one clear line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -43,7 +66,3 @@ def main() -> None:
       hadron status                 what it is doing
       hadron ticks I:SPX --follow   what it recorded
     """
-
-
-for command in (up, status, ticks, ticker, dlq, schedule, replay, simulate, db, bench):
-    main.add_command(command)

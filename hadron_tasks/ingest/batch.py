@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from hadron_tasks.errors import MalformedFrame, StoreNotReady
 from hadron_tasks.ingest.normalised import Normalised
+from hadron_tasks.ingest.tallies import Tallies
 from hadron_tasks.ingest.venue_rules import VenueRules
 from hadron_tasks.raw_stream import Entry, FeedGap, GapEntry, RawFrame
 from hadron_tasks.store import accounts, lifecycle
@@ -53,6 +54,7 @@ class BatchWriter:
         self._cache = cache
         self._worker = worker
         self._partitions = KnownPartitions()
+        self.tallies = Tallies(rules.venue)
 
     def decode(self, entries: Sequence[Entry]) -> Decoded:
         """Read a batch's frames; needs no database, so it may be done while another is written."""
@@ -113,9 +115,10 @@ class BatchWriter:
         venue = self._rules.venue
         tickers = {tick.ticker for tick in found.ticks}
         subjects = {event.ticker for event in found.lifecycle if event.ticker is not None}
-        ids = resolve_instruments(
-            connection, self._cache, venue, tickers | subjects, self._rules.describe
-        )
+        wanted = tickers | subjects
+        known = sum(self._cache.get(venue, ticker) is not None for ticker in wanted)
+        ids = resolve_instruments(connection, self._cache, venue, wanted, self._rules.describe)
+        self.tallies.looked_up(known, len(wanted) - known)
         self._partitions.ensure(connection, {day_number(tick.event_us) for tick in found.ticks})
         rows: list[Row] = [(ids[tick.ticker], tick) for tick in found.ticks]
         now = datetime.now(UTC)
@@ -138,6 +141,7 @@ class BatchWriter:
             )
             accounts.add_counts(cursor, venue, self._worker, now, counts)
             write_latest(cursor, rows)
+        self.tallies.stored(found, decoded.dead)
         return counts
 
     def _write_lifecycle(self, cursor: Cursor, found: Normalised, ids: dict[str, str]) -> int:

@@ -12,6 +12,7 @@ import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from sqlalchemy import Engine
 
+from hadron_tasks import counters
 from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.ingest.batch import BatchWriter, Decoded
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
@@ -148,7 +149,7 @@ class Drain:
             raise
         committed_ns = time.time_ns()
         self._consumer.acknowledge([delivery.entry_id for delivery in batch.deliveries])
-        self._record_latency(batch.deliveries, committed_ns)
+        self._count(batch.deliveries, committed_ns)
         return counts
 
     def _release(self, deliveries: Sequence[Delivery]) -> None:
@@ -157,7 +158,7 @@ class Drain:
         with suppress(StreamUnavailable):
             self._consumer.release([delivery.entry_id for delivery in deliveries])
 
-    def _record_latency(self, deliveries: Sequence[Delivery], committed_ns: int) -> None:
+    def _count(self, deliveries: Sequence[Delivery], committed_ns: int) -> None:
         # The frames of an entry count with their oldest one's latency: it is nearly theirs, and
         # never better than the truth.
         received = ((entries[0].received_ns, len(entries)) for _entry_id, entries in deliveries)
@@ -166,6 +167,7 @@ class Drain:
         with suppress(redis.RedisError), self._client.pipeline(transaction=False) as pipeline:
             for bucket, count in buckets.items():
                 pipeline.hincrby(key, str(bucket), count)
+            counters.enqueue(pipeline, self._writer.tallies.take())
             pipeline.execute()
 
 

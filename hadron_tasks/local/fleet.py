@@ -18,12 +18,13 @@ import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.errors import HadronError
+from hadron_tasks.feed_health import is_fresh
 from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.processes import Command, ManagedProcess, stop_all
 from hadron_tasks.local.reconcile import VenueAccount, settle
 from hadron_tasks.local.redis_server import RedisServer, free_port
 from hadron_tasks.settings import Settings
-from hadron_tasks.status import is_fresh, read_streams
+from hadron_tasks.status import read_streams
 from hadron_tasks.store.accounts import Counts, total_counts
 from hadron_tasks.store.migrations import upgrade
 from hadron_tasks.store.session import engine_for, raw_connection

@@ -12,10 +12,14 @@ from pathlib import Path
 
 import redis
 
-from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState
+from hadron_tasks.feed_health import (
+    HEALTH_KEY,
+    ConnectionHealth,
+    ConnectionState,
+    parse_reports,
+)
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import FeedGap, GapEntry, RawFrame, parse_entries, stream_key
-from streamer.health import Report, parse_reports
 
 
 def wait_for(what: Callable[[], object], within_s: float = 10.0) -> None:
@@ -59,7 +63,7 @@ class Recorded:
         order = [place[frame] for frame in first_seen]
         return order == sorted(order)
 
-    def reports(self) -> dict[str, Report]:
+    def reports(self) -> dict[str, ConnectionHealth]:
         values = self._client.hgetall(HEALTH_KEY).values()
         return {report.connection: report for report in parse_reports(values)}
 

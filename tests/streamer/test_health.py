@@ -1,4 +1,4 @@
-"""Reports and the container's check."""
+"""Reports."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import asyncio
 import time
 from typing import Any
 
-import pytest
 import redis.asyncio as redis
 from streamer_harness import Recorded
 
-from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState
+from hadron_tasks.feed_health import HEALTH_KEY, ConnectionHealth, ConnectionState
 from hadron_tasks.local.redis_server import RedisServer
-from streamer.health import Report, faults, purge_waiting, waiting_name, write_reports
+from streamer.health import purge_waiting, waiting_name, write_reports
 
 NOW = 1_800_000_000_000_000_000
 SECOND = 1_000_000_000
 
 
-def report(**changes: Any) -> Report:
+def report(**changes: Any) -> ConnectionHealth:
     fields: dict[str, Any] = {
         "venue": "kalshi",
         "connection": "kalshi-1",
@@ -27,33 +26,7 @@ def report(**changes: Any) -> Report:
         "reported_ns": NOW - SECOND,
         "last_heard_ns": NOW - SECOND,
     }
-    return Report(**(fields | changes))
-
-
-@pytest.mark.parametrize(
-    ("reports", "expected"),
-    [
-        ([report()], None),
-        ([], "No streamer of this host"),
-        ([report(streamer="elsewhere:1")], "No streamer of this host"),
-        ([report(streamer="here2:1")], "No streamer of this host"),
-        ([report(reported_ns=NOW - 11 * SECOND)], "No streamer of this host"),
-        ([report(last_heard_ns=NOW - 40 * SECOND)], "nothing received for 40 s"),
-        ([report(last_heard_ns=None, last_frame_ns=NOW - SECOND)], None),
-        ([report(state=ConnectionState.WAITING_FOR_KEY, last_heard_ns=None)], None),
-        ([report(state=ConnectionState.BACKING_OFF, last_error="reset")], "backing off (reset)"),
-        ([report(state=ConnectionState.AUTHENTICATION_REFUSED)], "refused the credentials"),
-        ([report(), report(connection="kalshi-2", last_heard_ns=NOW - 40 * SECOND)], "kalshi-2"),
-        ([report(), report(streamer="here:2", reported_ns=NOW - 60 * SECOND)], None),
-    ],
-)
-def test_faults(reports: list[Report], expected: str | None) -> None:
-    found = faults(reports, "here:", NOW, 30.0)
-    if expected is None:
-        assert found == []
-    else:
-        assert len(found) == 1
-        assert expected in found[0]
+    return ConnectionHealth(**(fields | changes))
 
 
 def test_reports_of_streamers_that_died_waiting_are_dropped(

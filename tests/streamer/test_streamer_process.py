@@ -149,7 +149,7 @@ def test_a_silent_exchange_is_left_and_the_hole_recorded(
     kalshi.send("trade", 1)
     wait_for(lambda: kalshi.handshakes == 2)
     wait_for(lambda: bool(recorded.gaps()))
-    assert "nothing received" in recorded.reports()["kalshi-1"].last_error
+    wait_for(lambda: "nothing received" in recorded.reports()["kalshi-1"].last_error)
 
 
 def test_four_keys_are_shared_and_taken_over(
@@ -377,7 +377,7 @@ def test_a_wrong_polygon_key_is_refused_credentials(
 
 def check_health(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "streamer", "health", *arguments],
+        [Path(sys.executable).with_name("hadron"), "health", "streamer", *arguments],
         env=dict(environment),
         capture_output=True,
         text=True,
@@ -395,10 +395,10 @@ def test_health_tells_live_refused_and_gone(
     assert "HADRON_REDIS_URL" in told
     streamer = launch()
     wait_until_live(recorded, "kalshi-1")
-    assert check_health(environment) == (0, "")
+    assert check_health(environment)[0] == 0
     waiting = launch()
     wait_for(lambda: any(name.startswith("kalshi@") for name in recorded.reports()))
-    assert check_health(environment) == (0, "")
+    assert check_health(environment)[0] == 0
     waiting.terminate()
     time.sleep(0.2)
     code, told = check_health(environment, "--max-age-s", "0.05")

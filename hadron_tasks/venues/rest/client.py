@@ -139,8 +139,9 @@ class RestClient:
         """Wait for leave, send once, and decode what comes."""
         wait_s = min(self._limit_wait_s, deadline - time.monotonic())
         grant = self.bucket.acquire(endpoint, wait_s)
+        outcome = "unreachable"
         try:
-            return read_answer(
+            answer = read_answer(
                 self._session,
                 self._named(endpoint),
                 self.base_url + path,
@@ -148,7 +149,9 @@ class RestClient:
                 auth,
                 self._timeouts_s,
                 deadline,
-            ).decoded()
+            )
+            outcome = str(answer.status)
+            return answer.decoded()
         except RateLimited as error:
             self.bucket.close_for_a_moment(grant, error.retry_after_s)
             raise
@@ -157,6 +160,8 @@ class RestClient:
                 f"The address of {self.exchange}'s REST API cannot be used ({error}). "
                 f"Correct {self.address_hint}."
             ) from None
+        finally:
+            self.bucket.count_request(endpoint, outcome)
 
     def _delay(self, tries: int) -> float:
         longest = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (tries - 1))

@@ -20,6 +20,8 @@ from typing import Any, NamedTuple, cast
 import redis
 from redis.exceptions import RedisError
 
+from hadron_tasks import counters
+from hadron_tasks.counters import Counter
 from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.venues.rest.errors import RequestBudgetExhausted
 
@@ -35,6 +37,7 @@ PACE_REGAINED_PER_S = 0.005
 LONGEST_RETRY_AFTER_S = 300.0
 """A Retry-After beyond this is not believed."""
 
+_KEY_MIDDLE = ":rest:bucket:"
 _PLACEHOLDER = re.compile(r"\{[^}]*\}|:[A-Za-z_]+")
 
 # KEYS: the bucket. ARGV: endpoint, most seconds to wait, epoch of a reservation held (or ""), then
@@ -143,6 +146,12 @@ class BucketState(NamedTuple):
     """Share of the refill in use at the last reservation: 1 unless there were 429s."""
     budget_age_s: float | None
     """Since the account's limits were learnt; None when they never were."""
+    tokens: float
+    """In the bucket now; below zero is what waiting requests owe."""
+    capacity: float
+    """Most it holds; 0 when it was never used."""
+    closed_for_s: float
+    """How long a 429 keeps it closed from now; 0 when it is open."""
 
 
 class SharedBucket:
@@ -169,7 +178,7 @@ class SharedBucket:
         self.exchange = exchange
         self.account = account
         self.unless_learnt = unless_learnt
-        self.key = f"hadron:{exchange.lower()}:rest:bucket:{account}"
+        self.key = f"hadron:{exchange.lower()}{_KEY_MIDDLE}{account}"
         self._client = client
         self._reserve = client.register_script(_RESERVE)
         self._close = client.register_script(_CLOSE)
@@ -249,14 +258,16 @@ class SharedBucket:
             now_s = cast("tuple[int, int]", self._client.time())[0]
         except RedisError as error:
             raise _unavailable(error) from error
-        learnt = kept.get(b"learnt_at")
-        return BucketState(
-            requests=int(kept.get(b"requests", 0)),
-            tokens_spent=float(kept.get(b"spent", 0)),
-            limited=int(kept.get(b"limited", 0)),
-            pace=float(kept.get(b"pace", 1)),
-            budget_age_s=None if learnt is None else float(now_s - int(learnt)),
-        )
+        return _state(kept, now_s)
+
+    def count_request(self, endpoint: str, outcome: str) -> None:
+        """Count a request that was sent, for the metrics; does nothing while Redis is away.
+
+        Args:
+            outcome: The HTTP status, or what happened instead.
+        """
+        what = (Counter.REST_REQUESTS, (self.exchange.lower(), endpoint, outcome))
+        counters.add(self._client, {what: 1})
 
     def _ask(self, endpoint: str, within_s: float, held: int | str) -> tuple[float, int, bool]:
         arguments: list[float | str] = [_pattern(endpoint), max(0.0, within_s), held]
@@ -269,6 +280,41 @@ class SharedBucket:
         except RedisError as error:
             raise _unavailable(error) from error
         return float(wait), epoch, bool(is_reserved)
+
+
+def all_buckets(client: redis.Redis) -> dict[str, BucketState]:
+    """Every bucket that was ever used, by exchange and account (``kalshi:HOST:account``).
+
+    Raises:
+        redis.RedisError: Redis cannot be reached.
+    """
+    now_s = cast("tuple[int, int]", client.time())[0]
+    found = {}
+    for key in client.scan_iter(match=f"hadron:*{_KEY_MIDDLE}*", count=1000):
+        kept = cast("dict[bytes, bytes]", client.hgetall(key))
+        exchange, _, account = key.decode().removeprefix("hadron:").partition(_KEY_MIDDLE)
+        found[f"{exchange}:{account}"] = _state(kept, now_s)
+    return found
+
+
+def _state(kept: Mapping[bytes, bytes], now_s: float) -> BucketState:
+    learnt = kept.get(b"learnt_at")
+    pace = float(kept.get(b"pace", 1))
+    refill, capacity = (
+        float(kept.get(name, kept.get(name + b"_in_force", 0))) for name in (b"refill", b"capacity")
+    )
+    filling_s = max(0.0, now_s - float(kept.get(b"at", now_s)))
+    tokens = float(kept.get(b"tokens", capacity)) + filling_s * refill * pace
+    return BucketState(
+        requests=int(kept.get(b"requests", 0)),
+        tokens_spent=float(kept.get(b"spent", 0)),
+        limited=int(kept.get(b"limited", 0)),
+        pace=pace,
+        budget_age_s=None if learnt is None else float(now_s - int(learnt)),
+        tokens=min(capacity, tokens),
+        capacity=capacity,
+        closed_for_s=max(0.0, float(kept.get(b"closed_until", 0)) - now_s),
+    )
 
 
 def _pattern(endpoint: str) -> str:

@@ -1,0 +1,37 @@
+"""What a process normalised and looked up since it last told: for the metrics, by type."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+
+from hadron_tasks.counters import Counter, Labelled
+from hadron_tasks.ingest.normalised import Normalised
+from hadron_tasks.store.dead_letters import DeadFrame
+
+
+class Tallies:
+    """Counts of one venue in one process; :meth:`take` hands them over."""
+
+    def __init__(self, venue: str) -> None:
+        self._venue = venue
+        self._counts: Tally[Labelled] = Tally()
+
+    def stored(self, found: Normalised, dead: list[DeadFrame]) -> None:
+        """A batch was committed. Messages delivered again are counted again."""
+        types = Tally(str(tick.tick_type) for tick in found.ticks)
+        types.update(event.kind for event in found.lifecycle)
+        for name, count in types.items():
+            self._counts[Counter.NORMALISED, (self._venue, name)] += count
+        for error, count in Tally(letter.error_type for letter in dead).items():
+            self._counts[Counter.NORMALISATION_FAILURES, (self._venue, error)] += count
+
+    def looked_up(self, hits: int, misses: int) -> None:
+        """Instruments were looked for in the cache."""
+        self._counts[Counter.INSTRUMENT_LOOKUPS, (self._venue, "hit")] += hits
+        self._counts[Counter.INSTRUMENT_LOOKUPS, (self._venue, "miss")] += misses
+
+    def take(self) -> dict[Labelled, int]:
+        """What was counted since the last call."""
+        taken = {what: count for what, count in self._counts.items() if count}
+        self._counts.clear()
+        return taken

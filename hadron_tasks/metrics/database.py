@@ -1,0 +1,158 @@
+"""Readings of PostgreSQL: the accounts of frames, dead letters, gaps, crawls, and its size.
+
+Every query is bounded by :data:`STATEMENT_TIMEOUT_MS` and reads little: the account of closed
+minutes is summed once and remembered.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from hadron_tasks.metrics.exposition import Reading, Sample
+from hadron_tasks.store.partitions import partition_name
+
+STATEMENT_TIMEOUT_MS = 4000
+
+SETTLED_AFTER = timedelta(minutes=10)
+"""Minutes this old get no more counts: workers count in the minute of their commit."""
+
+_COUNTED = ("frames", "ticks", "duplicates", "lifecycle", "control", "dead_letters")
+_ACCOUNTS = f"""
+    SELECT venue, minute < %(cutoff)s,
+           {", ".join(f"sum({column})::bigint" for column in _COUNTED)}
+    FROM ingest_counts WHERE venue = ANY(%(venues)s) AND minute >= %(since)s
+    GROUP BY 1, 2
+"""  # noqa: S608 - column names are this module's own
+_UNKNOWN = "SELECT venue, message_type, count FROM unknown_messages ORDER BY 1, 2"
+_LETTERS = """
+    SELECT coalesce(venue, ''), kind, status, count(*) FROM dead_letters
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+_GAPS = """
+    SELECT venue, cause, state, count(*), coalesce(sum(missing), 0)::bigint FROM feed_gaps
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+_CRAWLS = """
+    WITH newest AS (
+        SELECT DISTINCT ON (venue, part) * FROM crawl_runs
+        ORDER BY venue, part, started_at DESC
+    ), ended AS (
+        SELECT venue, part,
+               max(finished_at) FILTER (WHERE status = 'done') AS well_at,
+               max(finished_at) AS at
+        FROM crawl_runs WHERE finished_at IS NOT NULL GROUP BY venue, part
+    )
+    SELECT n.venue, n.part, n.status = 'running',
+           extract(epoch FROM now() - n.started_at)::float8,
+           extract(epoch FROM now() - e.well_at)::float8,
+           e.at IS NOT NULL AND e.at IS DISTINCT FROM e.well_at,
+           n.pages, n.seen, n.changed, n.requests
+    FROM newest n LEFT JOIN ended e USING (venue, part) ORDER BY 1, 2
+"""
+_STORAGE = """
+    SELECT pg_database_size(current_database()),
+           (SELECT count(*) FROM pg_inherits WHERE inhparent = 'ticks'::regclass),
+           current_setting('max_connections')::int
+"""
+_DAYS_READY = """
+    SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = 'ticks'::regclass AND relname > %s
+"""
+_CONNECTIONS = """
+    SELECT coalesce(state, 'none'), count(*) FROM pg_stat_activity
+    WHERE datname = current_database() GROUP BY 1 ORDER BY 1
+"""
+
+
+class Accounts:
+    """What became of every frame. Remembers the sums of minutes that are over."""
+
+    def __init__(self, venues: Sequence[str]) -> None:
+        self._venues = list(venues)
+        self._since = datetime.min.replace(tzinfo=UTC)
+        self._settled: dict[str, list[int]] = {venue: [0] * len(_COUNTED) for venue in venues}
+
+    def read(self, cursor: Cursor) -> Iterator[Reading]:
+        """The accounts since the beginning of time."""
+        cutoff = datetime.now(UTC) - SETTLED_AFTER
+        cursor.execute(_ACCOUNTS, {"venues": self._venues, "since": self._since, "cutoff": cutoff})
+        recent: dict[str, list[int]] = defaultdict(lambda: [0] * len(_COUNTED))
+        for venue, is_settled, *counts in cursor.fetchall():
+            _add(self._settled[venue] if is_settled else recent[venue], counts)
+        self._since = cutoff
+        for venue in self._venues:
+            for name, settled, new in zip(
+                _COUNTED, self._settled[venue], recent[venue], strict=True
+            ):
+                yield Sample(f"hadron_ingest_{name}_total", (venue,), settled + new)
+        cursor.execute(_UNKNOWN)
+        for venue, message_type, count in cursor.fetchall():
+            yield Sample("hadron_ingest_unknown_total", (venue, message_type), count)
+
+
+def read_letters(cursor: Cursor) -> Iterator[Reading]:
+    """Dead letters by state. A state that has none is told as 0, so that alerts can clear."""
+    cursor.execute(_LETTERS)
+    found = {(venue, kind, status): n for venue, kind, status, n in cursor.fetchall()}
+    for venue, kind in sorted({(venue, kind) for venue, kind, _ in found}):
+        for status in ("dead", "retrying", "resolved", "discarded"):
+            count = found.get((venue, kind, status), 0)
+            yield Sample("hadron_dead_letters", (venue, kind, status), count)
+
+
+def read_gaps(cursor: Cursor) -> Iterator[Reading]:
+    """Gap records by cause and state, and the messages known to be missing in them."""
+    cursor.execute(_GAPS)
+    missing: dict[tuple[str, str], int] = defaultdict(int)
+    for venue, cause, state, count, lost in cursor.fetchall():
+        yield Sample("hadron_feed_gaps", (venue, cause, state), count)
+        missing[venue, state] += lost
+    for label, lost in missing.items():
+        yield Sample("hadron_feed_gap_missing_messages", label, lost)
+
+
+def read_crawls(cursor: Cursor) -> Iterator[Reading]:
+    """How every part's newest crawl went, and when one last ended well."""
+    cursor.execute(_CRAWLS)
+    for venue, part, is_running, began_s, well_s, failed, *progress in cursor.fetchall():
+        label = (venue, part)
+        if well_s is not None:
+            yield Sample("hadron_crawl_success_age_seconds", label, well_s)
+        yield Sample("hadron_crawl_failed", label, failed)
+        yield Sample("hadron_crawl_running", label, is_running)
+        yield Sample("hadron_crawl_running_seconds", label, began_s if is_running else 0)
+        for name, value in zip(("pages", "seen", "changed", "requests"), progress, strict=True):
+            yield Sample(f"hadron_crawl_{name}", label, value)
+
+
+def read_storage(cursor: Cursor) -> Iterator[Reading]:
+    """The database's size, partitions and connections."""
+    cursor.execute(_STORAGE)
+    size, partitions, most = cursor.fetchone() or (0, 0, 0)
+    yield Sample("hadron_database_size_bytes", (), size)
+    yield Sample("hadron_database_partitions", (), partitions)
+    yield Sample("hadron_database_connections_limit", (), most)
+    yield Sample("hadron_database_partitions_ahead", (), _days_ready(cursor))
+    cursor.execute(_CONNECTIONS)
+    for state, count in cursor.fetchall():
+        yield Sample("hadron_database_connections", (state,), count)
+
+
+def _days_ready(cursor: Cursor) -> int:
+    """Days after today, without a hole, whose partition is there."""
+    today = datetime.now(UTC).date()
+    cursor.execute(_DAYS_READY, (partition_name(today),))
+    names = {name for (name,) in cursor.fetchall()}
+    days = 0
+    while partition_name(today + timedelta(days=days + 1)) in names:
+        days += 1
+    return days
+
+
+def _add(total: list[int], counts: Sequence[int]) -> None:
+    for place, count in enumerate(counts):
+        total[place] += count
