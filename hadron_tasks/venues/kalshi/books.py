@@ -150,16 +150,18 @@ def read_snapshot_record(
 ) -> HadronTick:
     """The same of a message of today's form."""
     yes, no = record.yes_dollars_fp or [], record.no_dollars_fp or []
-    metadata = {
-        "market_id": wire.optional_text(record.market_id, "market_id"),
-        "via": via,
-        "yes": _canonical(yes),
-        "no": _canonical(no),
-    }
     return _snapshot(
         [_stated_level(price, size, "yes_dollars_fp") for price, size in yes],
         [_stated_level(price, size, "no_dollars_fp") for price, size in no],
-        fields.said(metadata),
+        # Only now is it known that the levels are numbers.
+        fields.said(
+            {
+                "market_id": wire.optional_text(record.market_id, "market_id"),
+                "via": via,
+                "yes": _canonical(yes),
+                "no": _canonical(no),
+            }
+        ),
         wire.text(record.market_ticker, "market_ticker"),
         fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
         received_ns,
