@@ -26,6 +26,7 @@ KALSHI_REST_URLS: dict[str, str] = {
     "demo": "https://external-api.demo.kalshi.co/trade-api/v2",
 }
 POLYGON_WS_URL = "wss://socket.massive.com"
+POLYGON_REST_URL = "https://api.massive.com"
 
 CommaList = Annotated[list[str], NoDecode]
 """A list written in the environment as ``a,b,c``."""
@@ -141,6 +142,9 @@ class Settings(BaseSettings):
     )
     polygon_ws_url: str = POLYGON_WS_URL
     """Without the asset class, which is appended as the path (``.../stocks``)."""
+    polygon_rest_url: str = POLYGON_REST_URL
+    polygon_requests_per_minute: int = Field(default=5, ge=1)
+    """How many REST requests the plan allows: 5 on the free one, more on the others."""
     polygon_subscriptions: CommaList = [
         "stocks:T.*",
         "stocks:Q.*",

@@ -203,6 +203,10 @@ class Fleet:
             self._env |= {
                 "POLYGON_API_KEY": self.simulator["polygon_api_key"],
                 "HADRON_POLYGON_WS_URL": self.simulator["polygon_ws_url"],
+                "HADRON_POLYGON_REST_URL": self.simulator["polygon_rest_url"],
+                "HADRON_POLYGON_REQUESTS_PER_MINUTE": str(
+                    self.simulator["polygon_requests_per_minute"]
+                ),
             }
 
     def _await_simulator(self, announcement: Path) -> dict[str, Any]:

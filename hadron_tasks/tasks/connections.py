@@ -11,6 +11,10 @@ from sqlalchemy import Engine
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.session import engine_for
 from hadron_tasks.venues.kalshi.rest import KalshiRest
+from hadron_tasks.venues.polygon.rest import PolygonRest
+
+LIMIT_WAIT_S = 1.0
+"""How long a task waits for Polygon's rate limit before it comes back later."""
 
 
 @cache
@@ -37,3 +41,16 @@ def kalshi_rest() -> KalshiRest:
         ConfigurationError: No address, or a key that cannot be used.
     """
     return KalshiRest.from_settings(get_settings(), redis_client())
+
+
+@cache
+def polygon_rest() -> PolygonRest:
+    """Polygon's REST API, within the rate limit that all processes share.
+
+    Its limit may be a few requests a minute: who finds it used up is told so at once rather than
+    held up, so that one venue's wait is not another's.
+
+    Raises:
+        ConfigurationError: There is no key.
+    """
+    return PolygonRest.from_settings(get_settings(), redis_client(), limit_wait_s=LIMIT_WAIT_S)

@@ -13,7 +13,7 @@ from typing import get_args
 import click
 
 from hadron_tasks.errors import ConfigurationError
-from streamer.simulator.config import VENUES, Era, KalshiMix, SimulatorConfig
+from streamer.simulator.config import VENUES, Era, KalshiMix, PolygonPlan, SimulatorConfig
 from streamer.simulator.simulator import Simulator
 
 
@@ -58,6 +58,25 @@ from streamer.simulator.simulator import Simulator
     show_default=True,
     help="Tokens a second of the REST API's rate limit, and its capacity; a request costs 10.",
 )
+@click.option(
+    "--polygon-requests",
+    default=300,
+    show_default=True,
+    help="REST requests that the Polygon key may make a minute; 5 on the exchange's free plan.",
+)
+@click.option(
+    "--polygon-plan",
+    type=click.Choice(get_args(PolygonPlan)),
+    default="advanced",
+    show_default=True,
+    help="basic refuses trades over REST, as the free plan does.",
+)
+@click.option(
+    "--polygon-reference",
+    default=0,
+    show_default=True,
+    help="Further stocks of which only Polygon's REST API knows, up to a million.",
+)
 @click.option("--for", "for_s", type=float, help="Seconds after which to stop.")
 def main(
     data_dir: Path,
@@ -78,6 +97,9 @@ def main(
     rest_markets: int,
     rest_combos: int,
     rest_refill: float,
+    polygon_requests: int,
+    polygon_plan: PolygonPlan,
+    polygon_reference: int,
     for_s: float | None,
 ) -> None:
     """Simulated Kalshi and Polygon exchanges on local ports.
@@ -106,6 +128,9 @@ def main(
             rest_combos=rest_combos,
             rest_refill_per_s=rest_refill,
             rest_capacity=rest_refill,
+            polygon_requests_per_minute=polygon_requests,
+            polygon_plan=polygon_plan,
+            polygon_reference=polygon_reference,
         )
         sent = asyncio.run(_run(config, for_s))
     except ConfigurationError as error:
@@ -122,6 +147,7 @@ async def _run(config: SimulatorConfig, for_s: float | None) -> int:
         click.echo(f"Kalshi  {simulator.kalshi_ws_url or 'off'}")
         click.echo(f"REST    {simulator.kalshi_rest_url or 'off'}")
         click.echo(f"Polygon {simulator.polygon_ws_url or 'off'}")
+        click.echo(f"REST    {simulator.polygon_rest_url or 'off'}")
         click.echo(f"Control {simulator.control_url}")
         click.echo(f"Ledger  {simulator.ledger_path}")
         failure = asyncio.create_task(simulator.wait_failed())

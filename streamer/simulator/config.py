@@ -9,9 +9,13 @@ from typing import Literal
 
 from hadron_tasks.errors import ConfigurationError
 from streamer.simulator.bulk_markets import MOST_MARKETS
+from streamer.simulator.polygon_reference import MOST_FURTHER
 
 Era = Literal["dollars", "cents"]
 """``dollars`` is the form the live exchange sends; ``cents`` that of 2025 recordings."""
+
+PolygonPlan = Literal["basic", "advanced"]
+"""What the Polygon key may ask: ``basic`` has reference data, ``advanced`` trades, too."""
 
 VENUES = ("kalshi", "polygon")
 
@@ -100,6 +104,11 @@ class SimulatorConfig:
     """Endpoints (``GET /markets``) that cost other than ten tokens."""
     rest_tells_retry_after: bool = False
     """Whether a 429 says when to come back; the exchange promises nothing."""
+    polygon_requests_per_minute: int = 300
+    """REST requests that the Polygon key may make within any minute."""
+    polygon_plan: PolygonPlan = "advanced"
+    polygon_reference: int = 0
+    """Further stocks, of which only the REST side knows; up to a million."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated.
@@ -122,6 +131,12 @@ class SimulatorConfig:
             raise ConfigurationError(f"Combos are zero or more: {self.rest_combos}.")
         if self.rest_refill_per_s <= 0 or self.rest_capacity <= 0:
             raise ConfigurationError("The REST rate limit's refill and capacity are above zero.")
+        if self.polygon_requests_per_minute < 1:
+            raise ConfigurationError("Polygon's REST API allows at least one request a minute.")
+        if not 0 <= self.polygon_reference <= MOST_FURTHER:
+            raise ConfigurationError(
+                f"Stocks that only REST knows are 0 to {MOST_FURTHER}: {self.polygon_reference}."
+            )
         if not 1 <= self.keys <= 10:
             raise ConfigurationError(f"There may be 1 to 10 Kalshi keys: {self.keys}.")
         if not 0 <= self.polygon_share <= 1:

@@ -2,7 +2,7 @@
 
 ``GET /stats``, ``GET /markets``, ``POST /rate``, ``POST /pause``, ``POST /resume``,
 ``POST /faults`` and ``POST /rest``. A new resource is a handler class and a line in
-:data:`_ROUTES`. The same port serves the REST side of the simulated Kalshi.
+:data:`_ROUTES`. The same port serves the REST sides of both simulated exchanges.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from streamer.simulator.connections import GOING_AWAY, Ending
 from streamer.simulator.faults import Faults, Malformation
 from streamer.simulator.kalshi_forms import PRICE_TEXT
 from streamer.simulator.market import ONE_DOLLAR, Market
+from streamer.simulator.polygon_rest_views import polygon_rest_routes
 from streamer.simulator.rest_faults import ErrorForm, RestFault, RestFaultKind
 from streamer.simulator.rest_views import rest_routes
 
@@ -105,6 +106,7 @@ class _Overflow(_Request):
 
 class _Rest(_Request):
     fault: Literal["rest"]
+    venue: Literal["kalshi", "polygon"] = "kalshi"
     kind: RestFaultKind
     count: int = Field(default=1, ge=1)
     path: str = ""
@@ -114,16 +116,18 @@ class _Rest(_Request):
     seconds: float = Field(default=60.0, gt=0, allow_inf_nan=False)
 
     async def strike(self, faults: Faults) -> int:
-        faults.rest.strike(RestFault(**self.model_dump(exclude={"fault"})))
+        struck = RestFault(**self.model_dump(exclude={"fault", "venue"}))
+        faults.rest_of[self.venue].strike(struck)
         return self.count
 
 
 class _RefuseKeys(_Request):
     fault: Literal["refuse_rest_keys"]
     keys: list[str]
+    venue: Literal["kalshi", "polygon"] = "kalshi"
 
     async def strike(self, faults: Faults) -> int:
-        faults.rest.refused_keys.update(self.keys)
+        faults.rest_of[self.venue].refused_keys.update(self.keys)
         return len(self.keys)
 
 
@@ -157,6 +161,7 @@ class _RestChange(_Request):
     archive: bool = False
     refill_per_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     capacity: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    polygon_requests_per_minute: int | None = Field(default=None, ge=1)
 
 
 class _Handler(RequestHandler):
@@ -216,6 +221,7 @@ class _StatsHandler(_Handler):
                 "closed_as_slow": stats.closed_as_slow,
                 "open_markets": len(self.simulator.kalshi.open_markets),
                 "rest": self.simulator.rest.stats.described(),
+                "polygon_rest": self.simulator.polygon_rest.stats.described(),
             }
         )
 
@@ -296,6 +302,8 @@ class _RestHandler(_Handler):
         limits.change(
             change.refill_per_s or limits.refill_per_s, change.capacity or limits.capacity
         )
+        if change.polygon_requests_per_minute is not None:
+            self.simulator.polygon_rest.limit.requests = change.polygon_requests_per_minute
         self.answer({"reworded": reworded, "settled": settled})
 
 
@@ -328,6 +336,8 @@ class ControlServer:
         ]
         if "kalshi" in self._simulator.config.venues:
             routes += rest_routes(self._simulator.rest)
+        if "polygon" in self._simulator.config.venues:
+            routes += polygon_rest_routes(self._simulator.polygon_rest)
         application = Application(routes, log_function=_log_nothing)
         sockets = bind_sockets(port, host)
         self._server = HTTPServer(application)

@@ -47,10 +47,10 @@ class Faults:
         self,
         connections: Callable[[], Iterable[LiveConnection]],
         refusals: dict[str, Refusals],
-        rest: RestFaults,
+        rest: dict[str, RestFaults],
     ) -> None:
-        self.rest = rest
-        """Those of the REST side, which strike requests."""
+        self.rest_of = rest
+        """Those of the REST sides, which strike requests, by venue."""
         self._connections = connections
         self._refusals = refusals
         self._malformed = 0
@@ -136,7 +136,8 @@ class Faults:
 
     def clear(self) -> None:
         """End stalls and refusals that are under way, and what waits for REST requests."""
-        self.rest.clear()
+        for faults in self.rest_of.values():
+            faults.clear()
         for task in self._stalls:
             task.cancel()
         for each in self._connections():

@@ -21,6 +21,7 @@ from streamer.simulator.polygon_forms import (
     stock_quote,
     stock_trade,
 )
+from streamer.simulator.polygon_tape import PolygonTape
 from streamer.simulator.underlyings import Bar, Instrument
 
 _BARS: dict[str, dict[str, int]] = {
@@ -82,6 +83,7 @@ class PolygonExchange:
         self, instruments: dict[str, Instrument], rng: Random, now_ms: Callable[[], int]
     ) -> None:
         self.instruments = instruments
+        self.tape = PolygonTape()
         self.rng = rng
         self.now_ms = now_ms
         self._subscribers: dict[tuple[str, str], dict[PolygonOutbox, set[str]]] = {}
@@ -139,6 +141,8 @@ class PolygonExchange:
         instrument.latent.step(self.rng)
         ms = instrument.next_ms(self.now_ms())
         made = source.make(instrument, ms, self.rng)
+        if made.trade is not None:
+            self.tape.add(instrument.ticker, made.trade)
         if source.feeds_bars:
             self._count_in_bars(source.asset_class, instrument, made, ms)
         return self._send(source.asset_class, source.channel, instrument, made)

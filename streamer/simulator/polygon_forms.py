@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hadron_tasks.local.ledger import NULL
 from hadron_tasks.tick import TickType
+from streamer.simulator.polygon_tape import PolygonTrade
 from streamer.simulator.underlyings import Bar, Instrument
 
 _QUOTE = TickType.QUOTE.value
@@ -19,7 +20,17 @@ _INDEX = TickType.INDEX_VALUE.value
 
 _STOCK_EXCHANGES = (4, 8, 10, 11, 12, 15)
 _COIN_EXCHANGES = (1, 2, 6, 23)
-_STOCK_CONDITIONS = ("", '"c":[14,37],', '"c":[37],', '"c":[12,37],')
+CONDITIONS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "stocks": ((), (14, 37), (37,), (12, 37)),
+    "crypto": ((2,),),
+}
+"""The sets of conditions that a trade may have, by asset class."""
+_STOCK_CONDITIONS = tuple(
+    f'"c":{list(codes)},'.replace(" ", "") if codes else "" for codes in CONDITIONS["stocks"]
+)
+SIZE_DECIMALS = {"stocks": 0, "crypto": 8}
+_FINRA = 4
+_FINRA_FACILITY = 202
 
 
 class EventText(NamedTuple):
@@ -31,6 +42,17 @@ class EventText(NamedTuple):
     """The ledger's columns from the kind on, with the newline."""
     price: float
     size: float
+    trade: PolygonTrade | None = None
+
+
+def reporting_facility(exchange: int) -> int | None:
+    """The trade reporting facility of trades off exchange."""
+    return _FINRA_FACILITY if exchange == _FINRA else None
+
+
+def _units(text: str) -> int:
+    """A number's digits, in units of its last decimal."""
+    return int(text.replace(".", ""))
 
 
 def _one_of(values: tuple[int, ...], rng: Random) -> int:
@@ -73,14 +95,26 @@ def stock_trade(instrument: Instrument, ms: int, rng: Random) -> EventText:
     instrument.sequence += 1 + int(rng.random() * 4)
     instrument.day_volume += size
     trade_id = str(instrument.trade_id)
-    conditions = _STOCK_CONDITIONS[int(rng.random() * len(_STOCK_CONDITIONS))]
+    conditions = int(rng.random() * len(_STOCK_CONDITIONS))
+    exchange = _one_of(_STOCK_EXCHANGES, rng)
+    facility = reporting_facility(exchange)
+    reported = "" if facility is None else f'"trfi":{facility},"trft":{ms},'
     event = (
-        f'{{"ev":"T","sym":"{instrument.symbol}","x":{_one_of(_STOCK_EXCHANGES, rng)},'
-        f'"i":"{trade_id}","z":3,"p":{text},"s":{size},{conditions}'
+        f'{{"ev":"T","sym":"{instrument.symbol}","x":{exchange},'
+        f'"i":"{trade_id}","z":3,"p":{text},"s":{size},{_STOCK_CONDITIONS[conditions]}{reported}'
         f'"t":{ms},"q":{instrument.sequence}}}'
     )
     tail = _tail(_TRADE, instrument, ms, price=text, size=str(size), trade_id=trade_id)
-    return EventText(event, _TRADE, tail, float(text), size)
+    trade = PolygonTrade(
+        ms,
+        instrument.trade_id,
+        _units(text),
+        size,
+        instrument.sequence,
+        exchange,
+        conditions,
+    )
+    return EventText(event, _TRADE, tail, float(text), size, trade)
 
 
 def _bid_ask(instrument: Instrument) -> tuple[str, str]:
@@ -116,12 +150,14 @@ def coin_trade(instrument: Instrument, ms: int, rng: Random) -> EventText:
     size = f"{0.0001 + rng.random() ** 4 * 3:.8f}"
     instrument.trade_id += 1
     trade_id = str(instrument.trade_id)
+    exchange = _one_of(_COIN_EXCHANGES, rng)
     event = (
         f'{{"ev":"XT","pair":"{instrument.symbol}","p":{price},"t":{ms},"s":{size},"c":[2],'
-        f'"i":{trade_id},"x":{_one_of(_COIN_EXCHANGES, rng)},"r":{ms + 11}}}'
+        f'"i":{trade_id},"x":{exchange},"r":{ms + 11}}}'
     )
     tail = _tail(_TRADE, instrument, ms, price=price, size=size, trade_id=trade_id)
-    return EventText(event, _TRADE, tail, float(price), float(size))
+    trade = PolygonTrade(ms, instrument.trade_id, _units(price), _units(size), 0, exchange, 0)
+    return EventText(event, _TRADE, tail, float(price), float(size), trade)
 
 
 def coin_quote(instrument: Instrument, ms: int, rng: Random) -> EventText:

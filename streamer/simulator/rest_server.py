@@ -6,9 +6,6 @@ the exchange; books and the account need a key; a signature that is there must b
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -30,10 +27,10 @@ from streamer.simulator.config import SimulatorConfig
 from streamer.simulator.kalshi_exchange import KalshiExchange
 from streamer.simulator.keys import SimulatedKey
 from streamer.simulator.rest_catalogue import Catalogue
-from streamer.simulator.rest_faults import RestFault, RestFaults
+from streamer.simulator.rest_faults import RestFaults
 from streamer.simulator.rest_forms import CentsRestForm, DollarRestForm, RestForm
+from streamer.simulator.rest_handler import FaultyHandler
 from streamer.simulator.rest_limits import RestLimits, RestStats
-from streamer.simulator.rest_queries import WrongQuery
 
 PREFIX = "/trade-api/v2"
 _CLOCK_SKEW_MS = 30_000
@@ -100,23 +97,22 @@ class RestSide:
         return key
 
 
-class RestHandler(RequestHandler):
+class RestHandler(FaultyHandler):
     """One endpoint: subclasses say its route and answer ``get``."""
 
     route = ""
     """As the exchange's documents write it: ``/markets/{ticker}``."""
     needs_key = False
 
-    def initialize(self, rest: RestSide) -> None:
+    def initialize(self, rest: RestSide) -> None:  # type: ignore[override]
         """Tornado hands over what the route was made with."""
+        super().initialize()
         self.rest = rest
-        self.fault: RestFault | None = None
-        self._gone = asyncio.Event()
-        self._retry_after_s: float | None = None
+        self.stats = rest.stats
 
     async def prepare(self) -> None:
         """Count, authenticate, charge, and let a fault strike."""
-        stats = self.rest.stats
+        stats = self.stats
         stats.requests += 1
         key = self.rest.key_of(self)
         if key is None and self.needs_key:
@@ -124,91 +120,23 @@ class RestHandler(RequestHandler):
         stats.by_key[key.name if key else "unsigned"] += 1
         wait = self.rest.limits.admit(f"GET {self.route}", signed=key is not None)
         if wait > 0:
-            self._retry_after_s = wait if self.rest.tells_retry_after else None
-            raise HTTPError(429, "too many requests")
+            raise self.refuse_for(wait, tells=self.rest.tells_retry_after)
         path = self.request.path.removeprefix(PREFIX)
-        has_cursor = bool(self.argument("cursor"))
-        self.fault = fault = self.rest.faults.take(path, has_cursor=has_cursor)
+        fault = self.rest.faults.take(path, has_cursor=bool(self.argument("cursor")))
         if fault is not None:
-            stats.faults[fault.kind] += 1
-            await self._suffer(fault)
+            await self.suffer(fault)
 
-    async def _suffer(self, fault: RestFault) -> None:
-        if fault.kind == "hang":
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), fault.seconds)
-        elif fault.kind == "status":
-            self.set_status(fault.status)
-            if fault.retry_after:
-                self.set_header("Retry-After", fault.retry_after)
-            error = {"code": "fault", "message": "struck by a fault", "service": "simulator"}
-            bodies = {"standard": error, "wrapped": {"error": error}, "plain": "struck by a fault"}
-            body = bodies[fault.form]
-            self.finish(body if isinstance(body, str) else json.dumps(body))
-        elif fault.kind == "html":
-            self.finish("<html><body><h1>Please wait</h1></body></html>")
+    def error_body(self, status: int, message: str) -> dict[str, Any]:
+        code = "fault" if self.fault is not None else HTTPStatus(status).name.lower()
+        return {"code": code, "message": message, "details": "", "service": "simulator"}
 
-    def on_connection_close(self) -> None:
-        """The client went: nothing is worth waiting for."""
-        self._gone.set()
-
-    def argument(self, name: str) -> str:
-        """A query argument, empty where it was left out; the last one counts."""
-        return self.get_query_argument(name, "")
-
-    async def answer(self, body: dict[str, Any]) -> None:
-        """Send an answer, unless a fault garbles it."""
-        fault = self.fault
-        if fault is not None and fault.kind == "repeat_cursor" and "cursor" in body:
+    def repeat_cursor(self, body: dict[str, Any]) -> None:
+        if "cursor" in body:
             body["cursor"] = self.argument("cursor")
-        if fault is not None and fault.kind == "malformed_item":
-            _spoil_first_item(body)
-        data = json.dumps(body, separators=(",", ":")).encode()
-        self.set_header("Content-Type", "application/json")
-        if fault is not None and fault.kind == "truncate":
-            data = data[: len(data) // 2]
-        if fault is not None and fault.kind == "cut_off":
-            await self._cut_off(data)
-        else:
-            await self.finish(data)
 
-    async def _cut_off(self, data: bytes) -> None:
-        self.set_header("Content-Length", str(len(data)))
-        self.write(data[: len(data) // 2])
-        await self.flush()
-        connection: Any = self.request.connection
-        connection.stream.close()
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """An error as the exchange explains them."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        phrase = HTTPStatus(status_code).phrase
-        message = phrase
-        if isinstance(error, WrongQuery):
-            status_code, message = 400, str(error)
-            self.set_status(status_code)
-        elif isinstance(error, HTTPError) and error.log_message:
-            message = error.log_message
-        code = HTTPStatus(status_code).name.lower()
-        body = {"code": code, "message": message, "details": "", "service": "simulator"}
-        self.set_header("Content-Type", "application/json")
-        if self._retry_after_s is not None:
-            self.set_header("Retry-After", f"{self._retry_after_s:.3f}")
-        self.finish(json.dumps(body))
-
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """A refused request is no exception worth a traceback."""
-        if not isinstance(value, WrongQuery | HTTPError):
-            super().log_exception(typ, value, tb)
-
-    def on_finish(self) -> None:
-        """Count what was answered."""
-        self.rest.stats.by_status[self.get_status()] += 1
-
-
-def _spoil_first_item(body: dict[str, Any]) -> None:
-    for value in body.values():
-        if isinstance(value, list) and value:
-            for name in ("ticker", "event_ticker", "trade_id"):
-                value[0].pop(name, None)
-            return
+    def spoil_first_item(self, body: dict[str, Any]) -> None:
+        for value in body.values():
+            if isinstance(value, list) and value:
+                for name in ("ticker", "event_ticker", "trade_id"):
+                    value[0].pop(name, None)
+                return

@@ -26,6 +26,7 @@ from streamer.simulator.ledger_file import LedgerFile, MalformedRecord
 from streamer.simulator.lifecycle import Lifecycle
 from streamer.simulator.outbox import Records, Stats
 from streamer.simulator.polygon_exchange import PolygonExchange
+from streamer.simulator.polygon_rest import PolygonRestSide
 from streamer.simulator.polygon_server import PolygonServer
 from streamer.simulator.rest_server import PREFIX, RestSide
 from streamer.simulator.underlyings import make_underlyings
@@ -85,15 +86,17 @@ class Simulator:
         )
         self.polygon_server = PolygonServer(self.polygon, config.polygon_api_key, self.records, rng)
         self.rest = RestSide(config, self.kalshi, self.keys, first_day, int(opened.timestamp()))
+        self.polygon_rest = PolygonRestSide(config, self.polygon)
         self.faults = Faults(
             self.connections,
             {"kalshi": self.kalshi_server.refusals, "polygon": self.polygon_server.refusals},
-            self.rest.faults,
+            {"kalshi": self.rest.faults, "polygon": self.polygon_rest.faults},
         )
         self.control = ControlServer(self)
         self.kalshi_ws_url = ""
         self.kalshi_rest_url = ""
         self.polygon_ws_url = ""
+        self.polygon_rest_url = ""
         self.control_url = ""
         self._rng = rng
         self._emitter: Emitter | None = None
@@ -157,6 +160,8 @@ class Simulator:
         self.control_url = f"http://{config.host}:{port}"
         if "kalshi" in config.venues:
             self.kalshi_rest_url = self.control_url + PREFIX
+        if "polygon" in config.venues:
+            self.polygon_rest_url = self.control_url
         self._tasks = [
             asyncio.create_task(emitter.run(), name="emitter"),
             asyncio.create_task(self._keep_flushing(), name="ledger"),
@@ -214,6 +219,7 @@ class Simulator:
             "kalshi_ws_url": self.kalshi_ws_url,
             "kalshi_rest_url": self.kalshi_rest_url,
             "polygon_ws_url": self.polygon_ws_url,
+            "polygon_rest_url": self.polygon_rest_url,
             "control_url": self.control_url,
             "kalshi_keys": [
                 {
@@ -224,6 +230,7 @@ class Simulator:
                 for key in self.keys
             ],
             "polygon_api_key": self.config.polygon_api_key,
+            "polygon_requests_per_minute": self.config.polygon_requests_per_minute,
             "ledger_path": str(self.ledger_path),
             "skipped_path": str(self.skipped_path),
             "malformed_path": str(self.malformed_path),

@@ -95,6 +95,14 @@ class KeyRefused(RequestRefused, AuthenticationRefused):
     """HTTP 401 or 403 with every configured key, or without a key where one is needed."""
 
 
+class NotEntitled(RequestRefused):
+    """The key is good, but its account's plan does not include what was asked for.
+
+    No retry and no other key of the account helps: a larger plan does, or asking for less (older
+    data, another endpoint).
+    """
+
+
 class ExchangeFailed(RequestRefused):
     """HTTP 5xx, still after several tries."""
 
