@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from hadron_tasks.app import make_app
 from hadron_tasks.bench.frames import CONNECTION, batches
 from hadron_tasks.bench.measure import Figure
+from hadron_tasks.bench.processes import children, cpu_s, peak_mb
 from hadron_tasks.bench.services import Services
 from hadron_tasks.errors import HadronError
 from hadron_tasks.frame_pack import MAX_FRAMES
@@ -129,11 +130,11 @@ class Workers:
 
     def peak_memory_mb(self) -> float:
         """The most that any pool process has used, megabytes resident."""
-        return max(_peak_mb(pid) for pid in self._pool_pids())
+        return max(map(peak_mb, self._pool_pids()))
 
     def cpu_s(self) -> float:
         """CPU seconds of all pool processes so far."""
-        return sum(_cpu_s(pid) for pid in self._pool_pids())
+        return sum(map(cpu_s, self._pool_pids()))
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         with (self._log(number)).open("ab") as log:
@@ -155,11 +156,7 @@ class Workers:
         return self._services.directory / f"worker-{number}.log"
 
     def _pool_pids(self) -> list[int]:
-        pids = []
-        for process in self._processes:
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-            pids += [int(pid) for pid in children.split()]
-        return pids
+        return [pid for process in self._processes for pid in children(process.pid)]
 
     def _poke(self) -> None:
         app = make_app(Settings(redis_url=SecretStr(self._services.redis_url)))
@@ -204,15 +201,3 @@ class Workers:
 def stream_length(client: redis.Redis, stream: str) -> int:
     """Entries that wait in a stream."""
     return cast(int, client.xlen(stream))
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def _peak_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0

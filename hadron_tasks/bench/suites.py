@@ -1,37 +1,21 @@
-"""The benchmarks by name: which rounds alternate, and which ratios they are to show."""
+"""The benchmarks: which rounds alternate, and which ratios they are to show."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from hadron_tasks.bench import floors, pipeline, sockets, usual
-from hadron_tasks.bench.frames import FrameMix
+from hadron_tasks.bench.frames import FrameMix, market_ticker
 from hadron_tasks.bench.measure import Figure, Ratio, Report
 from hadron_tasks.bench.pipeline import Workers
+from hadron_tasks.bench.plan import Plan
 from hadron_tasks.bench.services import Services
 from hadron_tasks.raw_stream import RawFrame
+from hadron_tasks.tickers import parse_ticker
 
 BATCH = 5000
 """Frames in a transaction: the default of HADRON_DRAIN_BATCH."""
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured."""
-
-    frames: int
-    """Of a round."""
-    rounds: int
-    """After one more to warm up, which is not counted."""
-    workers: tuple[int, ...]
-    seconds: float
-    """Of a round that is measured by time."""
-    markets: int
-    say: Say
 
 
 def normalise(plan: Plan, services: Services) -> Report:
@@ -106,7 +90,7 @@ def drain(plan: Plan, services: Services) -> Report:
         report.figures.append(ours)
         report.verdicts.append(Ratio(f"{ours.name} / COPY", ours, copy, share.get(count)))
     usual.make_table(services)
-    few = Plan(max(500, plan.frames // 100), plan.rounds, (), 0, plan.markets, plan.say)
+    few = replace(plan, frames=max(500, plan.frames // 100))
     with usual.task_worker(services) as app:
         for number, frames in _rounds(few, "one task a frame"):
             usual.one_task_a_frame(each, services, app, frames)
@@ -118,11 +102,8 @@ def drain(plan: Plan, services: Services) -> Report:
 
 
 def tickers(plan: Plan, services: Services) -> Report:
-    """Reading tickers."""
+    """Reading tickers: from the text to facts and a display name."""
     del services
-    from hadron_tasks.bench.frames import market_ticker
-    from hadron_tasks.tickers import parse_ticker
-
     figure = Figure("tickers read", "tickers/s")
     for number in range(plan.rounds + 1):
         names = [market_ticker(number * plan.frames + at) for at in range(plan.frames // 4)]

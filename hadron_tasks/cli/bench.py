@@ -10,16 +10,21 @@ from typing import Any
 import click
 
 from hadron_tasks.bench import suites
+from hadron_tasks.bench.endurance import latency
+from hadron_tasks.bench.growth import growth
 from hadron_tasks.bench.measure import Report, Verdict
+from hadron_tasks.bench.plan import Plan
 from hadron_tasks.bench.services import Services, services
 from hadron_tasks.cli.output import console, print_json, table
 
-SUITES: dict[str, Callable[[suites.Plan, Services], Report]] = {
+SUITES: dict[str, Callable[[Plan, Services], Report]] = {
     "normalise": suites.normalise,
     "write": suites.write,
     "drain": suites.drain,
     "ingest": suites.ingest,
     "tickers": suites.tickers,
+    "latency": latency,
+    "growth": growth,
 }
 
 
@@ -30,6 +35,11 @@ SUITES: dict[str, Callable[[suites.Plan, Services], Report]] = {
 @click.option("--workers", default="1,2", show_default=True, help="Numbers of workers to try.")
 @click.option("--seconds", default=5.0, show_default=True, help="Of a round measured by time.")
 @click.option("--markets", default=1000, show_default=True, help="Distinct markets.")
+@click.option("--rates", default="1000,5000", show_default=True, help="Messages/s, for latency.")
+@click.option("--rows", default="1000000", show_default=True, help="Rows in the table, for growth.")
+@click.option(
+    "--distinct", default="1000,100000", show_default=True, help="Distinct markets, for growth."
+)
 @click.option("--redis-url", help="An empty Redis; an embedded one when left out.")
 @click.option("--database-url", help="An empty PostgreSQL; an embedded one when left out.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
@@ -40,6 +50,9 @@ def bench(
     workers: str,
     seconds: float,
     markets: int,
+    rates: str,
+    rows: str,
+    distinct: str,
     redis_url: str | None,
     database_url: str | None,
     as_json: bool,
@@ -54,14 +67,19 @@ def bench(
     Examples:
       hadron bench
       hadron bench drain --frames 200000 --workers 1,2,4
+      hadron bench latency --rates 5000 --seconds 60        ten windows of a minute
+      hadron bench growth --rows 10000000,50000000 --distinct 1000,1000000
       hadron bench normalise --json
     """
-    plan = suites.Plan(
+    plan = Plan(
         frames=frames,
         rounds=rounds,
-        workers=_numbers(workers),
+        workers=_numbers("--workers", workers),
         seconds=seconds,
         markets=markets,
+        rates=_numbers("--rates", rates),
+        rows=(0, *_numbers("--rows", rows)),
+        distinct=_numbers("--distinct", distinct),
         say=lambda words: click.echo(f"{words} ...", err=True),
     )
     report = Report()
@@ -78,13 +96,13 @@ def bench(
         click.get_current_context().exit(1)
 
 
-def _numbers(option: str) -> tuple[int, ...]:
+def _numbers(option: str, given: str) -> tuple[int, ...]:
     try:
-        numbers = tuple(int(part) for part in option.split(","))
+        numbers = tuple(int(part) for part in given.split(","))
     except ValueError:
         numbers = ()
     if not numbers or min(numbers) < 1:
-        raise click.BadParameter("give numbers like 1,2,4", param_hint="--workers")
+        raise click.BadParameter("give numbers like 1,2,4", param_hint=option)
     return numbers
 
 
