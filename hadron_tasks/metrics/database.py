@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.metrics.exposition import Reading, Sample
+from hadron_tasks.raw_stream import GapCause
 from hadron_tasks.store.partitions import partition_name
 
 STATEMENT_TIMEOUT_MS = 4000
@@ -36,6 +37,7 @@ _GAPS = """
     SELECT venue, cause, state, count(*), coalesce(sum(missing), 0)::bigint FROM feed_gaps
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
+_GAP_STATES = ("open", "backfilled", "unrecoverable")
 _CRAWLS = """
     WITH newest AS (
         SELECT DISTINCT ON (venue, part) * FROM crawl_runs
@@ -94,23 +96,32 @@ class Accounts:
             yield Sample("hadron_ingest_unknown_total", (venue, message_type), count)
 
 
-def read_letters(cursor: Cursor) -> Iterator[Reading]:
-    """Dead letters by state. A state that has none is told as 0, so that alerts can clear."""
+def read_letters(cursor: Cursor, venues: Sequence[str]) -> Iterator[Reading]:
+    """Dead letters by state. What there are none of is told as 0: the first is then a growth."""
     cursor.execute(_LETTERS)
     found = {(venue, kind, status): n for venue, kind, status, n in cursor.fetchall()}
-    for venue, kind in sorted({(venue, kind) for venue, kind, _ in found}):
+    kinds = {(venue, "message") for venue in venues} | {("", "task")}
+    for venue, kind in sorted(kinds | {(venue, kind) for venue, kind, _ in found}):
         for status in ("dead", "retrying", "resolved", "discarded"):
             count = found.get((venue, kind, status), 0)
             yield Sample("hadron_dead_letters", (venue, kind, status), count)
 
 
-def read_gaps(cursor: Cursor) -> Iterator[Reading]:
+def read_gaps(cursor: Cursor, venues: Sequence[str]) -> Iterator[Reading]:
     """Gap records by cause and state, and the messages known to be missing in them."""
     cursor.execute(_GAPS)
-    missing: dict[tuple[str, str], int] = defaultdict(int)
+    counts = {
+        (venue, cause.value, state): 0
+        for venue in venues
+        for cause in GapCause
+        for state in _GAP_STATES
+    }
+    missing = {(venue, state): 0 for venue in venues for state in _GAP_STATES}
     for venue, cause, state, count, lost in cursor.fetchall():
-        yield Sample("hadron_feed_gaps", (venue, cause, state), count)
-        missing[venue, state] += lost
+        counts[venue, cause, state] = count
+        missing[venue, state] = missing.get((venue, state), 0) + lost
+    for labels, count in counts.items():
+        yield Sample("hadron_feed_gaps", labels, count)
     for label, lost in missing.items():
         yield Sample("hadron_feed_gap_missing_messages", label, lost)
 

@@ -102,8 +102,8 @@ class FleetCollector(Collector):
         self._database_parts = (
             DatabasePart("postgresql", read_storage),
             DatabasePart("accounts", Accounts(venues).read),
-            DatabasePart("dead_letters", read_letters),
-            DatabasePart("gaps", read_gaps),
+            DatabasePart("dead_letters", lambda cursor: read_letters(cursor, venues)),
+            DatabasePart("gaps", lambda cursor: read_gaps(cursor, venues)),
             DatabasePart("crawls", read_crawls),
         )
 

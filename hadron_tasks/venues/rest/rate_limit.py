@@ -143,7 +143,7 @@ class BucketState(NamedTuple):
     limited: int
     """429s that were reported."""
     pace: float
-    """Share of the refill in use at the last reservation: 1 unless there were 429s."""
+    """Share of the refill in use now: 1 unless there were 429s lately."""
     budget_age_s: float | None
     """Since the account's limits were learnt; None when they never were."""
     tokens: float
@@ -299,17 +299,18 @@ def all_buckets(client: redis.Redis) -> dict[str, BucketState]:
 
 def _state(kept: Mapping[bytes, bytes], now_s: float) -> BucketState:
     learnt = kept.get(b"learnt_at")
-    pace = float(kept.get(b"pace", 1))
     refill, capacity = (
         float(kept.get(name, kept.get(name + b"_in_force", 0))) for name in (b"refill", b"capacity")
     )
     filling_s = max(0.0, now_s - float(kept.get(b"at", now_s)))
-    tokens = float(kept.get(b"tokens", capacity)) + filling_s * refill * pace
+    pace = float(kept.get(b"pace", 1))
+    regained = min(1.0, pace + filling_s * PACE_REGAINED_PER_S)
+    tokens = float(kept.get(b"tokens", capacity)) + filling_s * refill * (pace + regained) / 2
     return BucketState(
         requests=int(kept.get(b"requests", 0)),
         tokens_spent=float(kept.get(b"spent", 0)),
         limited=int(kept.get(b"limited", 0)),
-        pace=pace,
+        pace=regained,
         budget_age_s=None if learnt is None else float(now_s - int(learnt)),
         tokens=min(capacity, tokens),
         capacity=capacity,
