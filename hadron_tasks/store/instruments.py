@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 _NAMESPACE = UUID("6b1f3d2a-0f5e-5d0c-9d53-7b6c3a4e9f10")
 
@@ -27,6 +28,20 @@ _MAP = """
     WHERE primary_source = %s AND ticker = ANY(%s) ORDER BY ticker
     ON CONFLICT DO NOTHING
 """
+_MAP_BY_ID = """
+    INSERT INTO instrument_venue_mapping (instrument_id, venue, venue_instrument_id)
+    SELECT id, venue, ticker FROM instruments WHERE id = ANY(%s::uuid[]) ORDER BY ticker
+    ON CONFLICT DO NOTHING
+"""
+
+
+def instrument_id(venue: str, ticker: str) -> UUID:
+    """An instrument's id, derived from venue and ticker.
+
+    So the same instrument has the same id in every database, and two workers that meet it at once
+    agree.
+    """
+    return uuid5(_NAMESPACE, f"{venue}\x1f{ticker}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +55,8 @@ class NewInstrument:
 
     @property
     def id(self) -> UUID:
-        """Derived from venue and ticker, so that the same instrument has the same id in every
-        database and two workers that meet it at once agree."""
-        return uuid5(_NAMESPACE, f"{self.venue}\x1f{self.ticker}")
+        """See :func:`instrument_id`."""
+        return instrument_id(self.venue, self.ticker)
 
 
 Describe = Callable[[str, str], NewInstrument]
@@ -107,6 +121,11 @@ def resolve_instruments(
             cache.put(venue, ticker, instrument_id)
         found.update(looked_up)
     return found
+
+
+def map_instruments(cursor: Cursor, instrument_ids: list[str]) -> None:
+    """Give new instruments the names that their venues know them by: their tickers."""
+    cursor.execute(_MAP_BY_ID, (instrument_ids,))
 
 
 def _look_up_or_create(

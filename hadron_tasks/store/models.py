@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -47,6 +47,7 @@ class Base(DeclarativeBase):
         UUID: PG_UUID(as_uuid=True),
         dict[str, Any]: JSONB(),
         list[Any]: JSONB(),
+        list[str]: ARRAY(Text()),
         int: BigInteger(),
         bytes: LargeBinary(),
     }
@@ -84,6 +85,9 @@ class Instrument(Base):
     """The exchange's word for it: initialized, active, inactive, closed, determined, finalized."""
     status_at: Mapped[datetime | None]
     """When the status was learnt; an older message does not change a newer status."""
+    described_at: Mapped[datetime | None]
+    """As of when the venue's last description was so that changed something. Messages received
+    before it fill in what it left open, later ones overrule it. Null until it was described."""
     market_type: Mapped[str | None]
     event_ticker: Mapped[str | None] = mapped_column(index=True)
     title: Mapped[str | None]
@@ -97,6 +101,8 @@ class Instrument(Base):
     cap_strike: Mapped[Decimal | None]
     result: Mapped[str | None]
     settlement_value: Mapped[Decimal | None]
+    keywords: Mapped[str | None]
+    """Words to find it by that stand in no other column."""
     external_ref: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     """What else is known of it: parsed ticker, rules, legs, price structure."""
     search: Mapped[str] = mapped_column(
@@ -149,8 +155,11 @@ class Event(Base):
 
     event_ticker: Mapped[str] = mapped_column(primary_key=True)
     series_ticker: Mapped[str | None] = mapped_column(index=True)
+    described_at: Mapped[datetime | None]
+    """As for an instrument."""
     title: Mapped[str | None]
     sub_title: Mapped[str | None]
+    category: Mapped[str | None]
     mutually_exclusive: Mapped[bool | None]
     collateral_return_type: Mapped[str | None]
     fee_type_override: Mapped[str | None]
@@ -372,6 +381,43 @@ class CrawlRun(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     started_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     finished_at: Mapped[datetime | None]
+
+
+class CrawlSeen(Base):
+    """The instruments that a page of a crawl listed: what is open and in no page has vanished.
+
+    One row a page, so that a million unchanged instruments cost a thousand rows, and not one of
+    their own is written.
+    """
+
+    __tablename__ = "crawl_seen"
+
+    run_id: Mapped[int] = mapped_column(primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    page: Mapped[int] = mapped_column(primary_key=True)
+    tickers: Mapped[list[str]]
+
+
+class CrawlVanished(Base):
+    """An instrument that was open and that a crawl did not list: to be asked for by name."""
+
+    __tablename__ = "crawl_vanished"
+
+    run_id: Mapped[int] = mapped_column(primary_key=True)
+    ticker: Mapped[str] = mapped_column(primary_key=True)
+
+
+class LearntCodeRow(Base):
+    """What a code in tickers means, as a market's own words told."""
+
+    __tablename__ = "learnt_codes"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    learnt_from: Mapped[str]
+    """The ticker of the market that told."""
+    learnt_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
 class PriceReconciliation(Base):

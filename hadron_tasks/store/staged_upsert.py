@@ -1,0 +1,242 @@
+"""Many rows into a table at once, writing only those that are new or different.
+
+Rows are copied into a temporary table. What is stored already, just so, is taken out again before
+anything is locked or written, so an unchanged row costs a look-up and no write: ``ON CONFLICT DO
+UPDATE ... WHERE`` alone would lock every row it meets, and a lock is a write. The others go in
+with one ``INSERT ... ON CONFLICT DO UPDATE``.
+
+Rows are locked in the order of their key, whoever writes, so workers with overlapping pages wait
+for each other and never deadlock. A row that PostgreSQL refuses is found by halving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import NamedTuple
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from hadron_tasks.store.catalogue_rows import Refused
+from hadron_tasks.store.session import blames_the_data, is_transient
+
+
+class Line(NamedTuple):
+    """A row ready to be copied."""
+
+    key: str
+    name: str
+    """What people call it."""
+    text: str
+    """COPY text, in the order of :attr:`StagedUpsert.columns`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of the rows."""
+
+    inserted: list[str]
+    """Keys."""
+    updated: list[str]
+    refused: list[Refused]
+
+
+@dataclass(frozen=True)
+class StagedUpsert:
+    """How one table takes rows. A staged NULL says nothing and leaves the stored value alone."""
+
+    table: str
+    key: str
+    """The column that names a row, and by which rows are ordered."""
+    conflict: tuple[str, ...]
+    """The columns of the unique constraint by which a row is found again."""
+    fixed: tuple[str, ...]
+    """Columns besides the key that are written when a row is made, and never again."""
+    stated: tuple[str, ...]
+    """Columns that a row may state anew."""
+    merged: tuple[str, ...]
+    """JSON objects whose keys are taken over one by one."""
+    defaults: tuple[tuple[str, str], ...] = ()
+    """SQL for columns that may not be NULL in a new row."""
+    staged_only: tuple[str, ...] = ()
+    """Text columns of the staging table that the table does not have."""
+    status: bool = False
+    """Whether ``status`` follows its own clock, ``status_at``."""
+    newer_message: str = ""
+    """SQL: whether something newer than the staged row ``s`` was said by a message."""
+    streamed: tuple[str, ...] = ()
+    """The stated columns that messages write as well."""
+
+    def write(self, cursor: Cursor, lines: Sequence[Line]) -> Stored:
+        """Write rows in the cursor's open transaction.
+
+        Args:
+            lines: Each key once.
+
+        Raises:
+            psycopg2.Error: It is not a row that is at fault; the transaction is lost.
+        """
+        cursor.execute(self._make_staging)
+        return self._write_or_halve(cursor, sorted(lines))
+
+    def _write_or_halve(self, cursor: Cursor, lines: Sequence[Line]) -> Stored:
+        if not lines:
+            return Stored([], [], [])
+        cursor.execute("SAVEPOINT before_rows")
+        try:
+            stored = self._write(cursor, lines)
+        except psycopg2.Error as error:
+            if is_transient(error) or not blames_the_data(error):
+                raise
+            cursor.execute("ROLLBACK TO SAVEPOINT before_rows")
+            if len(lines) == 1:
+                return Stored([], [], [Refused(lines[0].name, _reason(error))])
+        else:
+            cursor.execute("RELEASE SAVEPOINT before_rows")
+            return stored
+        # The lower half first: locks are still taken in the order of the keys.
+        middle = len(lines) // 2
+        lower = self._write_or_halve(cursor, lines[:middle])
+        upper = self._write_or_halve(cursor, lines[middle:])
+        return Stored(
+            lower.inserted + upper.inserted,
+            lower.updated + upper.updated,
+            lower.refused + upper.refused,
+        )
+
+    def _write(self, cursor: Cursor, lines: Sequence[Line]) -> Stored:
+        cursor.execute(self._empty_staging)
+        cursor.copy_expert(self._copy, BytesIO("".join([line.text for line in lines]).encode()))
+        cursor.execute(self._drop_unchanged)
+        if cursor.rowcount == len(lines):
+            return Stored([], [], [])
+        if self.newer_message:
+            cursor.execute(self._lock)
+            cursor.execute(self._silence_outdated)
+        cursor.execute(self._upsert)
+        written = cursor.fetchall()
+        return Stored(
+            [key for key, is_new in written if is_new],
+            [key for key, is_new in written if not is_new],
+            [],
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The staged columns, in the order of a line."""
+        status = ("status",) if self.status else ()
+        return (self.key, *self.staged_only, *self.fixed, *status, *self.stated, *self.merged)
+
+    @property
+    def _staging(self) -> str:
+        return f"{self.table}_staging"
+
+    @cached_property
+    def _make_staging(self) -> str:
+        columns = ", ".join(
+            f"NULL::text AS {column}" if column in self.staged_only else column
+            for column in self.columns
+        )
+        return (
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {self._staging} ON COMMIT DELETE ROWS"  # noqa: S608 - constants only
+            f" AS SELECT {columns} FROM {self.table} WITH NO DATA"
+        )
+
+    @cached_property
+    def _empty_staging(self) -> str:
+        return f"DELETE FROM {self._staging}"  # noqa: S608 - constants only
+
+    @cached_property
+    def _copy(self) -> str:
+        return f"COPY {self._staging} ({', '.join(self.columns)}) FROM STDIN"
+
+    @cached_property
+    def _same_row(self) -> str:
+        return " AND ".join(f"t.{column} = s.{column}" for column in self.conflict)
+
+    def _differs(self, new: str) -> str:
+        tests = [
+            f"({new}.{column} IS NOT NULL AND {new}.{column} IS DISTINCT FROM t.{column})"
+            for column in self.stated
+            if column != "described_at"  # asked again and told the same is no change
+        ]
+        if self.status:
+            tests.append(
+                f"({new}.status IS NOT NULL AND {new}.status IS DISTINCT FROM t.status"
+                f" AND (t.status_at IS NULL OR t.status_at <= {new}.described_at))"
+            )
+        tests += [
+            f"({new}.{column} IS NOT NULL"
+            f" AND (t.{column} || {new}.{column}) IS DISTINCT FROM t.{column})"
+            for column in self.merged
+        ]
+        return "(" + " OR ".join(tests) + ")"
+
+    @cached_property
+    def _drop_unchanged(self) -> str:
+        overtaken = " OR t.described_at > s.described_at" if self.newer_message else ""
+        return (
+            f"DELETE FROM {self._staging} s USING {self.table} t"  # noqa: S608 - constants only
+            f" WHERE {self._same_row} AND (NOT {self._differs('s')}{overtaken})"
+        )
+
+    @cached_property
+    def _lock(self) -> str:
+        return (
+            f"SELECT FROM {self.table} t JOIN {self._staging} s ON {self._same_row}"
+            f" ORDER BY t.{self.key} FOR UPDATE OF t"
+        )
+
+    @cached_property
+    def _silence_outdated(self) -> str:
+        """A row older than the newest message says only what is not known."""
+        silenced = [
+            f"{column} = CASE WHEN t.{column} IS NULL THEN s.{column} END"
+            for column in self.streamed
+        ]
+        # What is stored stands on the right, where it wins.
+        silenced += [f"{column} = s.{column} || t.{column}" for column in self.merged]
+        return (
+            f"UPDATE {self._staging} s SET {', '.join(silenced)}"  # noqa: S608 - constants only
+            f" FROM {self.table} t WHERE {self._same_row} AND {self.newer_message}"
+        )
+
+    @cached_property
+    def _upsert(self) -> str:
+        defaults = dict(self.defaults)
+        status = ("status", "status_at") if self.status else ()
+        names = (self.key, *self.fixed, *status, *self.stated, *self.merged)
+        values = [
+            f"COALESCE(s.{name}, {defaults[name]})" if name in defaults else f"s.{name}"
+            for name in names
+            if name != "status_at"
+        ]
+        if self.status:
+            place = names.index("status_at")
+            values.insert(place, "CASE WHEN s.status IS NOT NULL THEN s.described_at END")
+        settings = [f"{name} = COALESCE(EXCLUDED.{name}, t.{name})" for name in self.stated]
+        settings += [f"{name} = t.{name} || EXCLUDED.{name}" for name in self.merged]
+        if self.status:
+            takes = (
+                "EXCLUDED.status IS NOT NULL AND EXCLUDED.status IS DISTINCT FROM t.status"
+                " AND (t.status_at IS NULL OR t.status_at <= EXCLUDED.described_at)"
+            )
+            settings += [
+                f"status = CASE WHEN {takes} THEN EXCLUDED.status ELSE t.status END",
+                f"status_at = CASE WHEN {takes} THEN EXCLUDED.status_at ELSE t.status_at END",
+            ]
+        return (
+            f"INSERT INTO {self.table} AS t ({', '.join(names)})"  # noqa: S608 - constants only
+            f" SELECT {', '.join(values)} FROM {self._staging} s ORDER BY s.{self.key}"
+            f" ON CONFLICT ({', '.join(self.conflict)}) DO UPDATE SET"
+            f" {', '.join(settings)}, updated_at = now()"
+            f" WHERE {self._differs('EXCLUDED')}"
+            f" RETURNING t.{self.key}::text, t.xmax = 0"
+        )
+
+
+def _reason(error: psycopg2.Error) -> str:
+    return str(error).strip().split("\n", 1)[0]
