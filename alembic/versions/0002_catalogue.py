@@ -1,4 +1,4 @@
-"""What the catalogue needs: as of when a row is so, what a crawl has seen, codes that were learnt."""
+"""What the catalogue needs: as of when a row is so, what a crawl has seen, codes learnt."""
 
 from __future__ import annotations
 
