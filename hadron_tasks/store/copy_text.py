@@ -103,8 +103,7 @@ def json_text(document: dict[str, Any] | None) -> str:
 
 def timestamp(microseconds: int) -> str:
     """Microseconds since the Unix epoch as a timestamptz in UTC."""
-    seconds, fraction = divmod(microseconds, 1_000_000)
-    return f"{_second(seconds)}.{fraction:06d}+00"
+    return f"{_second(microseconds // 1_000_000)}.{microseconds % 1_000_000:06d}+00"
 
 
 # Ticks of one batch share few seconds, and formatting one takes longer than the rest of the row.

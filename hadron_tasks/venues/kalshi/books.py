@@ -206,7 +206,7 @@ def _book_key(kind: str, sequence: int | None, received_ns: int, *content: objec
 
 def _best(levels: list[Level]) -> tuple[Decimal | None, Decimal | None]:
     """The highest bid that holds anything."""
-    return max((level for level in levels if all(level)), default=(None, None))
+    return max((level for level in levels if level[0] and level[1]), default=(None, None))
 
 
 def _stated_level(stated_price: str, stated_size: str, place: str) -> Level:

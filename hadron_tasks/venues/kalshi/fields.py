@@ -122,4 +122,6 @@ def with_extras(
 
 def said(metadata: dict[str, Any]) -> dict[str, Any]:
     """Metadata without what was not said."""
+    if None not in metadata.values():
+        return metadata
     return {name: value for name, value in metadata.items() if value is not None}
