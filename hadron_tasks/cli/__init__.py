@@ -13,6 +13,7 @@ COMMANDS = (
     "up",
     "status",
     "ticks",
+    "book",
     "ticker",
     "dlq",
     "schedule",

@@ -44,7 +44,7 @@ def ticks(
     with database() as connection:
         found = find_instruments(connection, ticker)
         if not found:
-            raise HadronError(_unknown(connection, ticker))
+            raise HadronError(unknown_ticker(connection, ticker))
         rows = ticks_of(connection, found, since=since, tick_type=tick_type, limit=limit)
         if as_json and not follow:
             print_json(rows)
@@ -116,7 +116,8 @@ def _follow(
             seen = {(tick.event_time, tick.event_key) for tick in rows}
 
 
-def _unknown(connection: PgConnection, ticker: str) -> str:
+def unknown_ticker(connection: PgConnection, ticker: str) -> str:
+    """What to say of a ticker that no venue's instrument has."""
     similar = similar_tickers(connection, ticker)
     hint = f" Did you mean {', '.join(similar)}?" if similar else ""
     return f"No instrument is called {ticker}.{hint} 'hadron status' shows what is recorded."

@@ -289,6 +289,23 @@ class FeedGapRow(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
+class BookCheckRow(Base):
+    """A rebuilt order book compared with the exchange's own."""
+
+    __tablename__ = "book_checks"
+    __table_args__ = (Index("ix_book_checks_checked_at", "checked_at"),)
+
+    instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
+    checked_at: Mapped[datetime] = mapped_column(primary_key=True)
+    agreed: Mapped[bool]
+    via: Mapped[str]
+    """Connection, life and sid of the messages it was rebuilt from."""
+    since: Mapped[datetime]
+    """Its snapshot's time, or the last check that agreed: what is wrong went wrong after it."""
+    differences: Mapped[list[Any] | None]
+    """The levels that differ: side, price, size here, size at the exchange. Null for none."""
+
+
 class DeadLetter(Base):
     """A frame or task that failed for good, with all that is needed to try it again."""
 

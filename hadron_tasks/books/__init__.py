@@ -1,0 +1,1 @@
+"""Order books as they stood: rebuilt from what was recorded, with a statement of trust."""
