@@ -148,23 +148,13 @@ def missed(chain: Chain, messages: Iterable[Message]) -> list[Change]:
     Both carry the same changes while a market moves. What another told before the chain's first
     change may be in its snapshot; what it told later must be here as well.
     """
-    held = Counter(change.content for change in chain.changes)
-    first = min((change.event_time for change in chain.changes), default=None)
-    wanted = []
-    for message in messages:
-        if isinstance(message, Snapshot) or message.via == chain.via:
-            continue
-        if first is not None:
-            is_later = message.event_time >= first
-        else:
-            is_later = message.received_at > chain.anchor.received_at + HAND_OVER
-        if not is_later:
-            continue
-        if held[message.content] > 0:
-            held[message.content] -= 1
-        else:
-            wanted.append(message)
-    return wanted
+    others = _changes_of_others(chain, messages)
+    if not chain.changes:
+        return [m for m in others if m.received_at > chain.anchor.received_at + HAND_OVER]
+    first = min(change.event_time for change in chain.changes)
+    told = Counter(message.content for message in others if message.event_time >= first)
+    lacking = told - Counter(change.content for change in chain.changes) if told else told
+    return [message for message in others if message.content in lacking]
 
 
 def with_shared(chain: Chain, messages: Iterable[Message]) -> Chain:
@@ -174,11 +164,11 @@ def with_shared(chain: Chain, messages: Iterable[Message]) -> Chain:
     which names one of them. It belongs here as well when its number and its time both fit between
     two neighbours.
     """
-    others = [m for m in messages if isinstance(m, Change) and m.via != chain.via]
+    others = _changes_of_others(chain, messages)
+    if not others or not _is_numbered([chain.anchor, *chain.changes]):
+        return chain
     own: dict[int, Message] = {_number(change): change for change in chain.changes}
     own[_number(chain.anchor)] = chain.anchor
-    if not others or not _is_numbered(list(own.values())):
-        return chain
     numbers = sorted(own)
     contents = {change.content for change in chain.changes}
     shared = [
@@ -190,6 +180,10 @@ def with_shared(chain: Chain, messages: Iterable[Message]) -> Chain:
         and _fits(message, own, numbers)
     ]
     return Chain(chain.anchor, tuple(sorted((*chain.changes, *shared), key=_by_number)))
+
+
+def _changes_of_others(chain: Chain, messages: Iterable[Message]) -> list[Change]:
+    return [m for m in messages if m.via != chain.via and isinstance(m, Change)]
 
 
 def _fits(message: Change, own: Mapping[int, Message], numbers: Sequence[int]) -> bool:

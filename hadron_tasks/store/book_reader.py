@@ -85,6 +85,8 @@ _NEWEST = """
         ORDER BY event_time DESC LIMIT 1
     ) AS newest
 """
+# OFFSET 0 keeps the planner from making a join of it, which would read whole partitions; the bound
+# over all instruments lets it leave out older ones.
 _ROWS = """
     SELECT t.instrument_id::text, t.tick_type, t.event_time, t.received_at, t.sequence,
            t.metadata->>'via', t.side, t.price, t.size,
@@ -92,8 +94,9 @@ _ROWS = """
     FROM unnest(%(ids)s::uuid[], %(since)s::timestamptz[]) AS wanted (id, since), LATERAL (
         SELECT * FROM ticks
         WHERE instrument_id = wanted.id AND event_time >= wanted.since AND event_time <= %(at)s
-            AND tick_type IN ('book_snapshot', 'book_delta')
-    ) AS t ORDER BY wanted.id, t.event_time
+            AND event_time >= %(earliest)s AND tick_type IN ('book_snapshot', 'book_delta')
+        OFFSET 0
+    ) AS t ORDER BY wanted.id
 """
 _FIRST = """
     SELECT min(event_time) FROM ticks
@@ -151,9 +154,15 @@ def book_rows(
     They are fetched as they are used, so that a long history needs little memory; the transaction
     lasts until the last is taken.
     """
+    values = {
+        "ids": list(since),
+        "since": list(since.values()),
+        "earliest": min(since.values(), default=at),
+        "at": at,
+    }
     with connection, connection.cursor(name="book_rows") as cursor:
         cursor.itersize = _FETCH_ROWS
-        cursor.execute(_ROWS, {"ids": list(since), "since": list(since.values()), "at": at})
+        cursor.execute(_ROWS, values)
         for row in cursor:
             yield BookRow(*row)
 

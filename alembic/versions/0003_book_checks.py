@@ -1,8 +1,4 @@
-"""Rebuilt order books compared with the exchange's own.
-
-Revision ID: 0002
-Revises: 0001
-"""
+"""Rebuilt order books compared with the exchange's own."""
 
 from __future__ import annotations
 
@@ -11,14 +7,11 @@ from sqlalchemy.dialects import postgresql
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
-branch_labels = None
-depends_on = None
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the table."""
     op.create_table(
         "book_checks",
         sa.Column("instrument_id", sa.UUID(), nullable=False),
@@ -33,6 +26,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
     op.drop_index("ix_book_checks_checked_at", table_name="book_checks")
     op.drop_table("book_checks")
