@@ -16,9 +16,8 @@ from pydantic import ValidationError
 
 from hadron_tasks.books.chain import Chain
 from hadron_tasks.books.trust import IN_FLIGHT, Doubt, Reason
-from hadron_tasks.feed_health import HEALTH_KEY, ConnectionHealth, ConnectionState
+from hadron_tasks.feed_health import HEALTH_KEY, ConnectionHealth, ConnectionState, is_fresh
 from hadron_tasks.raw_stream import parse_entries, stream_key
-from hadron_tasks.status import is_fresh
 from hadron_tasks.times import from_ns
 
 IN_MEMORY = timedelta(seconds=1)
