@@ -1,12 +1,14 @@
-"""How every process of Hadron logs: structured events, for people or for machines."""
+"""How every process of Hadron logs: structured events, for people or for machines, no secrets."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
+from hadron_tasks.redaction import redact
 from hadron_tasks.settings import Settings
 
 
@@ -22,12 +24,17 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: structlog.typing.Processor
+    rendered: structlog.typing.Processor
     if settings.log_format == "json":
         shared.append(structlog.processors.format_exc_info)
-        renderer = structlog.processors.JSONRenderer()
+        rendered = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        rendered = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # By default structlog prints tracebacks with the values of local variables.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    renderer = _without_secrets(rendered)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -45,3 +52,12 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
+
+
+def _without_secrets(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
+    """A renderer whose lines are redacted, whoever wrote them and however they came by it."""
+
+    def render(logger: Any, method: str, event: structlog.typing.EventDict) -> str:
+        return redact(str(renderer(logger, method, event)))
+
+    return render

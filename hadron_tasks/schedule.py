@@ -7,6 +7,7 @@ leaves alone what an operator edited.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from redbeat.schedulers import get_redis
 
 from hadron_tasks import beat_health
 from hadron_tasks.errors import HadronError
+from hadron_tasks.task_past import Past
 
 EDITED_KEY = "hadron:beat:edited"
 """Redis set of the names of entries that an operator changed."""
@@ -41,6 +43,13 @@ class HadronScheduler(RedBeatScheduler):  # type: ignore[misc]
         next_s: float = super().tick(*arguments, **options)
         beat_health.note_tick(get_redis(self.app))
         return next_s
+
+    def apply_async(self, entry: RedBeatSchedulerEntry, *args: Any, **kwargs: Any) -> Any:
+        """Send an entry's task, marked as one that another will follow."""
+        marked = copy(entry)
+        headers = (entry.options.get("headers") or {}) | Past(scheduled=True).headers()
+        marked.options = entry.options | {"headers": headers}
+        return super().apply_async(marked, *args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)

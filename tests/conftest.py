@@ -13,6 +13,7 @@ import pytest
 
 from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.redis_server import RedisServer
+from hadron_tasks.redaction import forget_configured_values
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.migrations import upgrade
 
@@ -45,8 +46,10 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     get_settings.cache_clear()
+    forget_configured_values()
     yield
     get_settings.cache_clear()
+    forget_configured_values()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ _INSERT = """
 
 _RESOLVE = """
     UPDATE dead_letters SET status = 'resolved'
-    WHERE id = ANY(%s) AND status = 'retrying'
+    WHERE id = ANY(%s) AND status IN ('dead', 'retrying')
 """
 
 
@@ -81,9 +81,9 @@ def write_dead_frames(cursor: Cursor, letters: list[DeadFrame]) -> int:
                 letter.frame.data,
                 letter.frame.received_ns,
                 letter.error_type,
-                _storable(letter.message),
-                _storable(letter.place),
-                _storable(letter.traceback),
+                storable(letter.message),
+                storable(letter.place),
+                storable(letter.traceback),
             )
             for identity, letter in by_identity.items()
         ],
@@ -98,6 +98,6 @@ def resolve_letters(cursor: Cursor, letter_ids: list[int]) -> None:
         cursor.execute(_RESOLVE, (sorted(letter_ids),))
 
 
-def _storable(words: str) -> str:
-    """PostgreSQL's text holds neither NUL nor half a surrogate pair; error texts may."""
+def storable(words: str) -> str:
+    """A text that PostgreSQL takes: its own holds neither NUL nor half a surrogate pair."""
     return words.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -1,28 +1,106 @@
-"""The base of every task: what is retried, how often, and how it ends."""
+"""The base of every task: what is tried again, how often, and how it ends."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
 from celery import Task
+from celery.exceptions import Ignore, Reject, Retry
 
 from hadron_tasks.errors import StoreNotReady, StoreUnavailable, StreamUnavailable
+from hadron_tasks.letter_room import Waiting
+from hadron_tasks.redaction import redacted_error
+from hadron_tasks.task_past import Past
+from hadron_tasks.tasks import letters
+from hadron_tasks.tasks.letters import Fault, Sent
+from hadron_tasks.tasks.retries import TryAgain, decide, may_pass
 
 
 class HadronTask(Task):  # type: ignore[misc]
-    """Tries again while a service is away, with growing pauses and jitter.
+    """A task whose work is not lost: tried again as its error asks for, else a dead letter.
 
-    Pauses stay well below the broker's visibility timeout: a longer one would be run twice.
+    A task raises whatever went wrong and lets this class decide
+    (:mod:`hadron_tasks.tasks.retries`):
+
+    - PostgreSQL or Redis is away, a deadlock: tried again until it is back;
+    - an exchange's REST API fails: tried again for hours;
+    - the configuration, or keys that are refused: a dead letter at once;
+    - anything else: tried ``attempts`` times, then a dead letter.
+
+    The arguments are JSON and hold no secret; the same arguments twice do no harm.
     """
 
     abstract = True
-    autoretry_for = (StoreUnavailable, StreamUnavailable)
-    max_retries = 5
-    retry_backoff = 1
-    retry_backoff_max = 20
-    retry_jitter = True
+    attempts: int = 3
+    """How often an error that may be a bug is tried, in all, before it is a dead letter."""
+    is_poke: bool = False
+    """Its message carries no work of its own, since another comes soon: never tried again, nothing
+    is kept when something is away, and one dead letter counts all failures of one cause."""
     throws = (StoreUnavailable, StoreNotReady, StreamUnavailable)
     """Expected now and then: logged in a line, without a traceback."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task, and see to it when it fails."""
+        if self.request.called_directly:
+            return super().__call__(*args, **kwargs)
+        past = Past.of(vars(self.request))
+        try:
+            result = self.run(*args, **kwargs)
+        except (Ignore, Reject, Retry):
+            raise
+        except Exception as error:  # noqa: BLE001 - decided upon, and raised again
+            self._failed(error, past)
+        if past.letter is not None:
+            self._keep(past.letter)
+        return result
+
+    def _failed(self, error: Exception, past: Past) -> NoReturn:
+        told = redacted_error(error)
+        if self.is_poke:
+            if may_pass(error):
+                raise told
+        else:
+            again = decide(error, past, self.attempts, datetime.now(UTC))
+            if again is not None:
+                self._send_again(told, again)
+        request = self.request
+        queue = queue_of(request.delivery_info)
+        sent = Sent(request.id, self.name, request.args, request.kwargs, queue, past)
+        by_cause = self.is_poke or past.scheduled
+        self._keep(letters.letter_of(sent, Fault.of(error), self, by_cause=by_cause))
+        raise told
+
+    def _send_again(self, error: Exception, again: TryAgain) -> None:
+        """Send the task once more. Returns when its arguments are such that it cannot be sent."""
+        request = self.request
+        signature = self.signature_from_request(
+            request,
+            countdown=again.wait_s,
+            retries=request.retries + 1,
+            headers=(request.headers or {}) | again.past.headers(),
+        )
+        try:
+            signature.apply_async()
+        except Exception as failure:  # noqa: BLE001 - told apart here
+            if not may_pass(failure):
+                return
+            # Not sent, so not done: the message goes back to its queue.
+            raise Reject(failure, requeue=True) from None
+        raise Retry(exc=error, when=again.wait_s, sig=signature)
+
+    def _keep(self, what: Waiting) -> None:
+        try:
+            letters.keep(what)
+        except StreamUnavailable as failure:
+            # Kept nowhere: the message goes back to its queue, and the task is done again.
+            raise Reject(failure, requeue=True) from None
+
+
+def queue_of(delivery_info: Any) -> str | None:
+    """The queue that a message came by; each has a routing key of its own name."""
+    queue = (delivery_info or {}).get("routing_key")
+    return queue if isinstance(queue, str) else None
 
 
 Report = dict[str, Any]

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from functools import cache
 
 from hadron_tasks.app import app
-from hadron_tasks.errors import StoreNotReady, StoreUnavailable
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import forget_gone_consumers
 from hadron_tasks.ingest.drain import COOL_DOWN_S, Drain, Place, drains_missing
@@ -23,7 +22,7 @@ from hadron_tasks.tasks.connections import engine, redis_client
 from hadron_tasks.venues.registry import rules_for
 
 
-@app.task(name=DRAIN_TASK, base=HadronTask, bind=True, autoretry_for=())  # type: ignore[untyped-decorator]
+@app.task(name=DRAIN_TASK, base=HadronTask, bind=True, is_poke=True)  # type: ignore[untyped-decorator]
 def drain_raw(self: HadronTask, venue: str) -> Report:
     """Move a venue's frames from the raw stream to PostgreSQL; ends when it is empty."""
     settings = get_settings()
@@ -37,8 +36,8 @@ def drain_raw(self: HadronTask, venue: str) -> Report:
         counts = _drain(venue).run(
             settings.drain_budget_s, linger=not place.is_helper, still_here=place.keep
         )
-    except (StoreUnavailable, StoreNotReady):
-        # Without this every frame that arrives would start a drain that cannot store it either.
+    except Exception:
+        # Without this every frame that arrives would start a drain that fails like this one.
         place.keep(COOL_DOWN_S)
         raise
     except BaseException:
@@ -50,7 +49,7 @@ def drain_raw(self: HadronTask, venue: str) -> Report:
     return {name: count for name, count in asdict(counts).items() if count}
 
 
-@app.task(name="hadron.poke_drain", base=HadronTask, autoretry_for=())  # type: ignore[untyped-decorator]
+@app.task(name="hadron.poke_drain", base=HadronTask, is_poke=True)  # type: ignore[untyped-decorator]
 def poke_drain(venue: str) -> Report:
     """Start the drains that a venue's backlog is worth and that are not at work."""
     missing = drains_missing(redis_client(), venue, get_settings().drain_max_parallel)
