@@ -7,7 +7,6 @@ leaves alone what an operator edited.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,10 +45,10 @@ class HadronScheduler(RedBeatScheduler):  # type: ignore[misc]
 
     def apply_async(self, entry: RedBeatSchedulerEntry, *args: Any, **kwargs: Any) -> Any:
         """Send an entry's task, marked as one that another will follow."""
-        marked = copy(entry)
+        # Entries are read from Redis for every turn: this changes nothing that is kept.
         headers = (entry.options.get("headers") or {}) | Past(scheduled=True).headers()
-        marked.options = entry.options | {"headers": headers}
-        return super().apply_async(marked, *args, **kwargs)
+        entry.options = entry.options | {"headers": headers}
+        return super().apply_async(entry, *args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
