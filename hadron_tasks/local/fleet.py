@@ -27,6 +27,7 @@ from hadron_tasks.settings import Settings
 from hadron_tasks.status import read_streams
 from hadron_tasks.store.accounts import Counts, total_counts
 from hadron_tasks.store.migrations import upgrade
+from hadron_tasks.store.partitions import ensure_partitions_ahead
 from hadron_tasks.store.session import engine_for, raw_connection
 from hadron_tasks.venues.kalshi.signing import KalshiSigner
 
@@ -95,6 +96,7 @@ class Fleet:
         upgrade(self.database_url)
         self.started_at = datetime.now(UTC)
         with raw_connection(engine_for(self.database_url)) as connection:
+            ensure_partitions_ahead(connection, self.started_at)
             self._counts_before = _counts(connection, self.options.venues)
         self._env = {
             "HADRON_REDIS_URL": self.redis_url,
