@@ -20,8 +20,26 @@ def _is_time(value: object) -> bool:
 
 
 @cache
+def _described() -> Any:
+    return json.loads(_DOCUMENT.read_text(encoding="utf-8"))
+
+
+@cache
 def _document() -> Any:
-    return _strict(json.loads(_DOCUMENT.read_text(encoding="utf-8")))
+    return _strict(_described())
+
+
+def answer_schema(endpoint: str) -> dict[str, Any]:
+    """The schema of an endpoint's answer, as the exchange wrote it."""
+    return schema_at(_described()["answers"][endpoint])
+
+
+def schema_at(reference: str) -> dict[str, Any]:
+    """What a reference (``#/components/schemas/Market``) leads to."""
+    found: dict[str, Any] = _described()
+    for part in reference.removeprefix("#/").split("/"):
+        found = found[part]
+    return found
 
 
 def endpoints() -> list[str]:

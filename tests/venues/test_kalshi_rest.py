@@ -54,7 +54,7 @@ from hadron_tasks.venues.rest.errors import (
 from streamer.simulator.rest_faults import RestFault
 from streamer.simulator.simulator import Simulator
 
-QUICK_S = (1.0, 0.3)
+QUICK_S = (2.0, 0.7)
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,8 @@ def test_every_digit_is_kept() -> None:
     assert str(market.yes_bid_dollars) == "0.123456"
     assert str(market.last_price_dollars) == "0.1"
     assert str(market.volume_fp) == "0.10"
+    huge = Market.model_validate(_read('{"ticker": "A", "cap_strike": -1.7976931348623157e+308}'))
+    assert huge.cap_strike == Decimal("-1.7976931348623157e+308")
 
 
 @given(st.decimals(min_value=-(10**9), max_value=10**9, places=6))
@@ -217,8 +219,9 @@ def test_account_limits_in_both_forms(body: dict[str, Any], refill: int, capacit
     assert (reading.refill_rate, reading.bucket_capacity) == (refill, capacity)
 
 
-def test_account_limits_that_say_nothing() -> None:
-    assert AccountLimits.model_validate({"usage_tier": "basic"}).reading(10) is None
+@pytest.mark.parametrize("said", [{}, {"read_limit": 0}, {"read_limit": None}])
+def test_account_limits_that_say_nothing(said: dict[str, Any]) -> None:
+    assert AccountLimits.model_validate({"usage_tier": "basic"} | said).reading(10) is None
 
 
 def test_filters_say_only_what_was_set() -> None:

@@ -88,11 +88,11 @@ class Series(RestModel):
 
 
 class PriceRange(RestModel):
-    """Between ``start`` and ``end`` prices go in steps of ``step`` dollars."""
+    """Between ``start`` and ``end`` prices go in steps of ``step`` dollars, told as texts."""
 
-    start: Number = None
-    end: Number = None
-    step: Number = None
+    start: Text = ""
+    end: Text = ""
+    step: Text = ""
 
 
 class Leg(RestModel):
@@ -258,14 +258,14 @@ class AccountLimits(RestModel):
     usage_tier: Text = ""
     read: BucketLimit | None = None
     write: BucketLimit | None = None
-    read_limit: int | None = Field(default=None, gt=0)
+    read_limit: int | None = None
     """Requests a second."""
 
     def reading(self, default_cost: int) -> BucketLimit | None:
         """The bucket that requests for market data take from; None where the answer has none."""
         if self.read is not None:
             return self.read
-        if self.read_limit is None:
+        if self.read_limit is None or self.read_limit <= 0:
             return None
         tokens = self.read_limit * default_cost
         return BucketLimit(refill_rate=tokens, bucket_capacity=tokens)

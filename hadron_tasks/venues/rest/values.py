@@ -19,6 +19,7 @@ from hadron_tasks.venues.rest.errors import AnswerUnreadable
 
 T = TypeVar("T")
 
+_DOUBLE_DIGITS = 400
 _UNSET_YEAR = "0001-"
 """How Go, which exchanges are written in, writes a time that was never set."""
 
@@ -32,9 +33,14 @@ class RestModel(BaseModel):
 def number(value: Any) -> Decimal | None:
     """A number with every digit it was sent with, None for none.
 
+    A JSON number may be as large as a double, which is how the exchanges' own documents describe
+    them; what a price can be is for who makes a tick of it.
+
     Raises:
         ValueError: It is something else.
     """
+    if type(value) is Decimal and value.is_finite() and abs(value.adjusted()) <= _DOUBLE_DIGITS:
+        return value
     try:
         return wire.optional_number(value, "")
     except MalformedFrame as error:
