@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import setup_logging, worker_process_init
 from kombu import Exchange, Queue
 
@@ -24,6 +25,13 @@ POKE_EVERY_S = 2.0
 """How often beat looks whether a stream has data and no drain: the net under lost pokes."""
 
 HOUSEKEEPING_EVERY_S = 3600.0
+
+FULL_CRAWL_AT = crontab(minute="15", hour="6")
+"""UTC: between the American and the European day, outside the exchange's maintenance."""
+CRAWL_CHANGES_EVERY_S = 300.0
+CRAWL_COMBOS_EVERY_S = 3600.0
+CRAWL_WATCH_EVERY_S = 30.0
+LOOK_UP_NEW_EVERY_S = 60.0
 
 # Tasks are short: a drain runs for its budget of a few seconds. A visibility timeout far above
 # that never redelivers a task that still runs, and one whose worker died soon enough.
@@ -99,7 +107,25 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "schedule": HOUSEKEEPING_EVERY_S,
             "options": {"expires": HOUSEKEEPING_EVERY_S},
         }
+    if "kalshi" in settings.venues:
+        schedule |= _crawl_schedule()
     return schedule
+
+
+def _crawl_schedule() -> dict[str, dict[str, Any]]:
+    # What was not run before the next is due is dropped: it would only do the same again.
+    def entry(task: str, when: float | crontab, expires_s: float, *args: str) -> dict[str, Any]:
+        options = {"expires": expires_s, "queue": REST_QUEUE}
+        return {"task": f"hadron.{task}", "schedule": when, "args": args, "options": options}
+
+    changes, combos = CRAWL_CHANGES_EVERY_S, CRAWL_COMBOS_EVERY_S
+    return {
+        "crawl-full": entry("crawl_start", FULL_CRAWL_AT, 12 * 3600.0, "full"),
+        "crawl-incremental": entry("crawl_start", changes, changes, "incremental"),
+        "crawl-combos": entry("crawl_start", combos, combos, "combos"),
+        "crawl-watch": entry("crawl_watch", CRAWL_WATCH_EVERY_S, CRAWL_WATCH_EVERY_S),
+        "look-up-new": entry("look_up_new", LOOK_UP_NEW_EVERY_S, LOOK_UP_NEW_EVERY_S),
+    }
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

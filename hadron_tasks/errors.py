@@ -38,3 +38,7 @@ class StreamUnavailable(HadronError):  # noqa: N818
 
 class AuthenticationRefused(HadronError):  # noqa: N818
     """The exchange refused the credentials; trying again soon will not help."""
+
+
+class GivenUp(HadronError):  # noqa: N818
+    """It was tried for as long as that makes sense, and more attempts at once will not help."""

@@ -178,6 +178,17 @@ class Settings(BaseSettings):
     tick_retention_days: int | None = Field(default=None, ge=1)
     """Days after which partitions of ticks are dropped; unset keeps everything."""
 
+    # Crawl
+    crawl_page_tries: int = Field(default=6, ge=1)
+    """Tasks that try for one page, minutes apart at last, before it is given up."""
+    crawl_retry_pause_s: float = Field(default=4.0, gt=0)
+    """Before a page is tried for the second time; each pause is four times the one before, up to a
+    minute."""
+    crawl_combo_pages: int = Field(default=60, ge=0)
+    """Pages of a thousand combos that one run of their schedule reads; 0 leaves combos alone."""
+    crawl_history_days: int = Field(default=30, ge=1)
+    """How long the records of crawls that have ended are kept."""
+
     # Observability
     metrics_address: str = "127.0.0.1"
     """Where the fleet's metrics and those of streamers are served; ``0.0.0.0`` in a container."""

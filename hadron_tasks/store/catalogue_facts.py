@@ -50,6 +50,26 @@ def facts_of_series(cursor: Cursor, tickers: Collection[str]) -> dict[str, Serie
     return {row[0]: _series_facts(*row) for row in cursor.fetchall()}
 
 
+def series_after(cursor: Cursor, ticker: str) -> str | None:
+    """The next series in the order of tickers, known by itself or through its events."""
+    cursor.execute(
+        "SELECT min(ticker) FROM ("
+        " (SELECT min(ticker) AS ticker FROM series WHERE ticker > %(after)s)"
+        " UNION ALL"
+        " (SELECT min(series_ticker) FROM events WHERE series_ticker > %(after)s)) AS found",
+        {"after": ticker},
+    )
+    row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def series_with_events_after(cursor: Cursor, ticker: str) -> str | None:
+    """The next series in the order of tickers of which an event is stored."""
+    cursor.execute("SELECT min(series_ticker) FROM events WHERE series_ticker > %s", (ticker,))
+    row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
 def _series_facts(
     ticker: str, title: str, category: str, frequency: str, tags: list[str]
 ) -> SeriesFacts:

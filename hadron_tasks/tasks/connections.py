@@ -54,3 +54,24 @@ def polygon_rest() -> PolygonRest:
         ConfigurationError: There is no key.
     """
     return PolygonRest.from_settings(get_settings(), redis_client(), limit_wait_s=LIMIT_WAIT_S)
+
+
+CRAWL_PATIENCE_S = 30.0
+"""A page is one or two requests, and its task has 90 seconds."""
+CRAWL_LIMIT_WAIT_S = 5.0
+"""When the rate limit asks for more, the worker does something else meanwhile."""
+
+
+@cache
+def crawling_rest() -> KalshiRest:
+    """Kalshi's REST API for tasks that come again rather than wait.
+
+    Raises:
+        ConfigurationError: No address, or a key that cannot be used.
+    """
+    return KalshiRest.from_settings(
+        get_settings(),
+        redis_client(),
+        patience_s=CRAWL_PATIENCE_S,
+        limit_wait_s=CRAWL_LIMIT_WAIT_S,
+    )

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from hadron_tasks.errors import (
     AuthenticationRefused,
     ConfigurationError,
+    GivenUp,
     StoreNotReady,
     StoreUnavailable,
     StreamUnavailable,
@@ -44,7 +45,7 @@ _OUR_SERVICES_AWAY = (
     redis.exceptions.OutOfMemoryError,
     OperationalError,
 )
-_HOPELESS = (ConfigurationError, AuthenticationRefused)
+_HOPELESS = (ConfigurationError, AuthenticationRefused, GivenUp)
 """What waiting does not mend."""
 
 

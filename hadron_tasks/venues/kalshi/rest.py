@@ -71,6 +71,7 @@ class KalshiRest(RestClient):
         *,
         timeouts_s: tuple[float, float] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
         patience_s: float = PATIENCE_S,
+        limit_wait_s: float = PATIENCE_S,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -83,22 +84,34 @@ class KalshiRest(RestClient):
             bucket: The rate limit of the account that the keys belong to.
             timeouts_s: To connect, and between two reads.
             patience_s: For one request, waits and tries included.
+            limit_wait_s: How much of that may be spent waiting for the rate limit at a time.
         """
         super().__init__(
             base_url,
             bucket,
             timeouts_s=timeouts_s,
             patience_s=patience_s,
+            limit_wait_s=limit_wait_s,
             sleep=sleep,
             jitter=jitter,
         )
         self.keys = KeyRing(signers)
 
     @classmethod
-    def from_settings(cls, settings: Settings, client: redis.Redis) -> KalshiRest:
+    def from_settings(
+        cls,
+        settings: Settings,
+        client: redis.Redis,
+        *,
+        patience_s: float = PATIENCE_S,
+        limit_wait_s: float = PATIENCE_S,
+    ) -> KalshiRest:
         """The client that the settings describe, its rate limit kept in the given Redis.
 
         All configured keys count as one account: where they are not, that is only too careful.
+
+        Args:
+            patience_s: As for the client itself, and so is ``limit_wait_s``.
 
         Raises:
             ConfigurationError: No address, or a key that cannot be used.
@@ -106,7 +119,8 @@ class KalshiRest(RestClient):
         address = settings.kalshi_rest_address
         signers = [KalshiSigner.load(ref) for ref in settings.kalshi_keys()]
         account = f"{urlsplit(address).netloc}:{'account' if signers else 'public'}"
-        return cls(address, signers, TokenBucket(client, account))
+        bucket = TokenBucket(client, account)
+        return cls(address, signers, bucket, patience_s=patience_s, limit_wait_s=limit_wait_s)
 
     # Lists
 

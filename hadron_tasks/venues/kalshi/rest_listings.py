@@ -73,6 +73,15 @@ class EventFilter(_Fields):
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesFilter(_Fields):
+    """Narrows ``/series``."""
+
+    category: str | None = None
+    tags: str | None = None
+    min_updated_ts: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MultivariateEventFilter(_Fields):
     """Narrows ``/events/multivariate``; series or collection, not both."""
 

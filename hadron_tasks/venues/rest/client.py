@@ -73,6 +73,8 @@ class RestClient:
         """
         self.base_url = base_url.rstrip("/")
         self.bucket = bucket
+        self.requests_sent = 0
+        """By this client so far, whatever came of them."""
         self._timeouts_s = timeouts_s
         self._patience_s = patience_s
         self._limit_wait_s = limit_wait_s
@@ -140,6 +142,7 @@ class RestClient:
         wait_s = min(self._limit_wait_s, deadline - time.monotonic())
         grant = self.bucket.acquire(endpoint, wait_s)
         outcome = "unreachable"
+        self.requests_sent += 1
         try:
             answer = read_answer(
                 self._session,

@@ -1,0 +1,118 @@
+"""Tasks of the crawl: one page each, so that no worker is held for long and none is needed twice.
+
+What happens is decided in :mod:`hadron_tasks.crawl`; here is what sends and what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from functools import cache
+
+import structlog
+from kombu.exceptions import OperationalError
+
+from hadron_tasks.app import REST_QUEUE, app
+from hadron_tasks.crawl import runs
+from hadron_tasks.crawl.failures import Patience
+from hadron_tasks.crawl.keep import Codes
+from hadron_tasks.crawl.lookups import look_up
+from hadron_tasks.crawl.pages import Tools, do_page
+from hadron_tasks.crawl.plan import CrawlKind
+from hadron_tasks.crawl.runs import Message, Started
+from hadron_tasks.settings import get_settings
+from hadron_tasks.store.session import raw_connection
+from hadron_tasks.tasks.base import HadronTask, Report
+from hadron_tasks.tasks.connections import crawling_rest, engine
+
+_log = structlog.get_logger(__name__)
+
+
+@app.task(name="hadron.crawl_page", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
+def crawl_page(run_id: int, part: str, page: int) -> Report:
+    """Fetch and store one page of a crawl, and send the task of the next."""
+    settings = get_settings()
+    patience = Patience(settings.crawl_page_tries, timedelta(seconds=settings.crawl_retry_pause_s))
+    tools = Tools(crawling_rest(), _codes(), patience)
+    with raw_connection(engine()) as connection:
+        outcome = do_page(connection, tools, run_id, part, page)
+    send_pages(outcome.messages)
+    if outcome.loss is not None:
+        raise outcome.loss
+    counts = {"seen": outcome.seen, "changed": outcome.changed, "requests": outcome.requests}
+    return {"result": outcome.result} | {name: count for name, count in counts.items() if count}
+
+
+@app.task(name="hadron.crawl_start", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
+def crawl_start(kind: CrawlKind, scope: str = "") -> Report:
+    """Start a crawl, unless one of its kind is running."""
+    if kind == "combos" and not get_settings().crawl_combo_pages:
+        return {"off": True}
+    crawling_rest()  # a key that cannot be used is told here, before there is a run
+    started = start(kind, scope)
+    return {"run": started.run_id, "kind": started.kind, "new": started.is_new}
+
+
+@app.task(name="hadron.crawl_watch", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
+def crawl_watch() -> Report:
+    """Send again the pages whose task was lost."""
+    with raw_connection(engine()) as connection:
+        found = runs.watch(connection)
+    send_pages(found)
+    return {"sent again": len(found)}
+
+
+@app.task(name="hadron.look_up_new", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
+def look_up_new() -> Report:
+    """Ask the exchange about instruments that the stream brought and that have no name yet."""
+    with raw_connection(engine()) as connection:
+        counts = look_up(connection, crawling_rest, _codes())
+    return {name: count for name, count in asdict(counts).items() if count}
+
+
+def start(kind: CrawlKind, scope: str = "") -> Started:
+    """Start a crawl and send its first tasks; wherever this runs needs no exchange."""
+    settings = get_settings()
+    with raw_connection(engine()) as connection:
+        started = runs.start(connection, kind, scope, combo_pages=settings.crawl_combo_pages)
+        if started.is_new:
+            runs.forget(connection, timedelta(days=settings.crawl_history_days))
+    send_pages(started.messages)
+    return started
+
+
+def resume(run_id: int) -> int:
+    """Take up a crawl; returns how many of its parts go on.
+
+    Raises:
+        HadronError: It cannot be taken up; says why.
+    """
+    with raw_connection(engine()) as connection:
+        pages = get_settings().crawl_combo_pages
+        messages = runs.resume(connection, run_id, combo_pages=pages)
+    send_pages(messages)
+    return len(messages)
+
+
+def send_pages(messages: Sequence[Message]) -> None:
+    """Send the tasks of pages. One that cannot be sent is found by the watch later."""
+    for message in messages:
+        try:
+            crawl_page.apply_async(
+                args=[message.run_id, message.part, message.page],
+                countdown=message.pause.total_seconds() or None,
+            )
+        except OperationalError as error:
+            _log.warning(
+                "A page's task could not be sent; it will be within a minute or two",
+                run=message.run_id,
+                part=message.part,
+                page=message.page,
+                error=str(error),
+            )
+
+
+@cache
+def _codes() -> Codes:
+    return Codes()
