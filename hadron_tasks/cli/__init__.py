@@ -16,6 +16,7 @@ COMMANDS = (
     "book",
     "ticker",
     "dlq",
+    "crawl",
     "schedule",
     "metrics",
     "health",

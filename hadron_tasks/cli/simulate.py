@@ -13,6 +13,16 @@ import click
 @click.option("--rate", default=200.0, show_default=True, help="Messages a second; 0 is unlimited.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same market.")
 @click.option("--markets", default=300, show_default=True, help="How many Kalshi markets.")
+@click.option(
+    "--rest-markets",
+    default=1000,
+    show_default=True,
+    help="Further Kalshi markets that only the REST API knows, up to 2,000,000.",
+)
+@click.option("--rest-combos", default=50, show_default=True, help="Multivariate ones, likewise.")
+@click.option(
+    "--rest-refill", default=200.0, show_default=True, help="REST tokens a second; a request is 10."
+)
 @click.option("--keys", default=4, show_default=True, help="How many Kalshi API keys.")
 @click.option("--kalshi-port", default=0, help="0 chooses a free one.")
 @click.option("--polygon-port", default=0, help="0 chooses a free one.")
@@ -34,8 +44,9 @@ def simulate(data_dir: Path, **options: object) -> None:
     The addresses and keys to use are written to simulator.json in the data directory.
 
     \b
-    Example:
+    Examples:
       hadron simulate --rate 500 --kalshi-port 8701 --polygon-port 8702
+      hadron simulate --rest-markets 100000
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     arguments = ["--data-dir", str(data_dir)]

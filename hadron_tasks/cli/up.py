@@ -38,6 +38,12 @@ _MAX_SHOWN = 10
 @click.option("--for", "seconds", type=float, help="Stop after so many seconds.")
 @click.option("--keys", default=4, show_default=True, help="Simulated Kalshi API keys.")
 @click.option("--markets", default=300, show_default=True, help="Simulated Kalshi markets.")
+@click.option(
+    "--rest-markets",
+    default=1000,
+    show_default=True,
+    help="Further simulated Kalshi markets, which only the REST API knows.",
+)
 @click.option("--seed", type=int, help="Seed of the simulated market; a new one when left out.")
 @click.option("--flower/--no-flower", default=True, help="Run Flower, the task monitor.")
 @click.option(
@@ -54,6 +60,7 @@ def up(
     seconds: float | None,
     keys: int,
     markets: int,
+    rest_markets: int,
     seed: int | None,
     flower: bool,
     data_dir: Path | None,
@@ -82,6 +89,7 @@ def up(
         data_dir=(data_dir or settings.data_dir).resolve(),
         simulated_keys=keys,
         simulated_markets=markets,
+        simulated_rest_markets=rest_markets,
         seed=seed,
         flower=flower,
     )

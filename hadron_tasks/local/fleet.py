@@ -53,6 +53,8 @@ class FleetOptions:
     data_dir: Path
     simulated_keys: int = 4
     simulated_markets: int = 300
+    simulated_rest_markets: int = 0
+    """Further ones that only the REST API knows."""
     seed: int | None = None
     redis_url: str | None = None
     """None: the embedded Redis."""
@@ -188,6 +190,7 @@ class Fleet:
             *("--venues", ",".join(sorted(options.simulate)), "--seed", str(seed)),
             *("--rate", str(options.rate), "--keys", str(options.simulated_keys)),
             *("--markets", str(options.simulated_markets)),
+            *("--rest-markets", str(options.simulated_rest_markets)),
         )
         self.simulator = self._await_simulator(directory / "simulator.json")
         if "kalshi" in options.simulate:

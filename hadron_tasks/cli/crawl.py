@@ -1,0 +1,269 @@
+"""``hadron crawl``: fetching what the exchanges tell of their instruments, and watching it."""
+
+from __future__ import annotations
+
+import os
+import time
+from types import ModuleType
+from typing import Any
+
+import click
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hadron_tasks.cli.connect import database, database_url, redis_client, redis_url
+from hadron_tasks.cli.output import console, print_json, sheet, table
+from hadron_tasks.crawl import runs
+from hadron_tasks.crawl.plan import CrawlKind
+from hadron_tasks.crawl.report import RunReport, read_report
+from hadron_tasks.errors import HadronError
+from hadron_tasks.store import crawl_runs
+from hadron_tasks.store.crawl_runs import Part
+
+WATCH_EVERY_S = 0.5
+WORKER_ANSWERS_WITHIN_S = 2.0
+_MOST_SHOWN = 10
+
+
+@click.group()
+def crawl() -> None:
+    """Fetch series, events and markets over REST; see how far a crawl is.
+
+    Beat starts a full crawl every day and an incremental one every few minutes; see
+    'hadron schedule list'.
+    """
+
+
+@crawl.command("run")
+@click.option("--full", "kind", flag_value="full", help="Everything that is not settled.")
+@click.option("--incremental", "kind", flag_value="incremental", help="What changed since.")
+@click.option("--combos", "kind", flag_value="combos", help="Combos, as far as the budget goes.")
+@click.option("--series", help="One series, with its events and markets, settled ones included.")
+@click.option("--wait", is_flag=True, help="Stay until it has ended; 1 if it misses something.")
+def run_command(kind: CrawlKind | None, series: str | None, wait: bool) -> None:
+    """Start a crawl now; the workers of the queue 'rest' do it. Full, unless said otherwise.
+
+    \b
+    Examples:
+      hadron crawl run --wait
+      hadron crawl run --incremental
+      hadron crawl run --series KXFED --wait
+    """
+    if series is not None and kind is not None:
+        raise click.UsageError("Give either --series or a kind of crawl.")
+    tasks = _tasks()
+    _require_a_worker()
+    chosen: CrawlKind = "series" if series is not None else kind or "full"
+    started = tasks.start(chosen, series or "")
+    if started.is_new:
+        why = "" if started.kind == chosen else " (nothing was crawled before)"
+        click.echo(f"Crawl {started.run_id} has begun: {started.kind}{why}.")
+    elif started.messages:
+        click.echo(f"Crawl {started.run_id} rested, and goes on.")
+    else:
+        click.echo(f"A {started.kind} crawl is running already: {started.run_id}.")
+    if wait:
+        _wait_for(started.run_id)
+    else:
+        click.echo(f"See: hadron crawl status {started.run_id}")
+
+
+@crawl.command()
+@click.argument("run_id", type=int, required=False)
+@click.option("--limit", default=10, show_default=True, help="Most crawls to list.")
+@click.option("--json", "as_json", is_flag=True)
+def status(run_id: int | None, limit: int, as_json: bool) -> None:
+    """List the last crawls; with RUN_ID, one in full: its parts, and what is missing.
+
+    \b
+    Examples:
+      hadron crawl status
+      hadron crawl status 42
+      hadron crawl status --json | jq '.[0].missing'
+    """
+    with database() as connection:
+        if run_id is not None:
+            report = _report(connection, run_id)
+            print_json(report.document()) if as_json else _show(report)
+            return
+        with connection, connection.cursor() as cursor:
+            newest = crawl_runs.newest_runs(cursor, limit)
+        reports = [read_report(connection, run) for run in newest]
+    if as_json:
+        print_json([report.document() for report in reports])
+    elif reports:
+        console.print(table("Crawls", [_line(report) for report in reports]))
+        click.echo("One in full: hadron crawl status ID")
+    else:
+        click.echo("Nothing was crawled yet. Start with: hadron crawl run")
+
+
+@crawl.command()
+@click.argument("run_id", type=int)
+@click.option("--wait", is_flag=True, help="Stay until it has ended.")
+def resume(run_id: int, wait: bool) -> None:
+    """Take up crawl RUN_ID: one that was stopped, that hangs, or that misses pages.
+
+    It goes on after the last page that is stored, and asks again for what is missing.
+
+    \b
+    Example:
+      hadron crawl resume 42 --wait
+    """
+    tasks = _tasks()
+    _require_a_worker()
+    parts = tasks.resume(run_id)
+    click.echo(f"Crawl {run_id} goes on with {parts} part{'' if parts == 1 else 's'}.")
+    if wait:
+        _wait_for(run_id)
+
+
+@crawl.command()
+@click.argument("run_id", type=int)
+def stop(run_id: int) -> None:
+    """End crawl RUN_ID. What is stored stays; 'resume' takes it up again.
+
+    \b
+    Example:
+      hadron crawl stop 42
+    """
+    with database() as connection:
+        if not runs.stop(connection, run_id):
+            raise HadronError(f"Crawl {run_id} is not running. See: hadron crawl status")
+    click.echo(f"Crawl {run_id} is stopped.")
+
+
+def _tasks() -> ModuleType:
+    # The application reads its settings when it is imported; a fleet found here counts as set.
+    with redis_client(), database():
+        os.environ.setdefault("HADRON_REDIS_URL", redis_url())
+        os.environ.setdefault("HADRON_DATABASE_URL", database_url())
+    from hadron_tasks.settings import get_settings
+
+    get_settings.cache_clear()
+    from hadron_tasks.tasks import crawl as tasks
+
+    return tasks
+
+
+def _require_a_worker() -> None:
+    """Refuse to start what nobody would do."""
+    from hadron_tasks.app import REST_QUEUE, app
+
+    queues = app.control.inspect(timeout=WORKER_ANSWERS_WITHIN_S).active_queues() or {}
+    listening = {queue["name"] for found in queues.values() for queue in found}
+    if REST_QUEUE not in listening:
+        raise HadronError(
+            f"No worker listens on the queue {REST_QUEUE!r}. Start one with 'hadron up', or with: "
+            f"celery -A hadron_tasks.app worker -Q {REST_QUEUE}"
+        )
+
+
+def _wait_for(run_id: int) -> None:
+    """Show a crawl's progress until it ends; exits with 1 if it is not complete."""
+    try:
+        with database() as connection:
+            report = _follow(connection, run_id)
+    except KeyboardInterrupt:
+        click.echo(f"\nThe crawl goes on. See: hadron crawl status {run_id}")
+        raise click.exceptions.Exit(130) from None
+    _show(report)
+    if report.run.status != "complete" and not report.is_resting:
+        raise click.exceptions.Exit(1)
+
+
+def _follow(connection: PgConnection, run_id: int) -> RunReport:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("pages  {task.fields[items]:,} items"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bars: dict[str, Any] = {}
+        while True:
+            report = _report(connection, run_id)
+            for part in report.parts:
+                if part.status == "waiting":
+                    continue
+                if part.part not in bars:
+                    bars[part.part] = progress.add_task(part.part, total=None, items=0)
+                progress.update(
+                    bars[part.part],
+                    completed=part.pages,
+                    total=_total(report, part),
+                    items=part.seen,
+                    description=part.part if part.status != "broken" else f"{part.part} (broken)",
+                )
+            if report.run.status != "running" or report.is_resting:
+                return report
+            time.sleep(WATCH_EVERY_S)
+
+
+def _total(report: RunReport, part: Part) -> int | None:
+    if part.status in ("complete", "broken", "resting"):
+        return part.pages
+    expected = report.expected.get(part.part)
+    return None if expected is None else max(expected, part.pages + 1)
+
+
+def _report(connection: PgConnection, run_id: int) -> RunReport:
+    with connection, connection.cursor() as cursor:
+        run = crawl_runs.read_run(cursor, run_id)
+    if run is None:
+        raise HadronError(f"There is no crawl {run_id}. See: hadron crawl status")
+    return read_report(connection, run)
+
+
+def _line(report: RunReport) -> dict[str, Any]:
+    document = report.document()
+    kind = f"{document['kind']} {document['scope'] or ''}".strip()
+    return {
+        "id": document["id"],
+        "kind": kind,
+        "status": document["status"],
+        "began (UTC)": f"{report.run.started_at:%m-%d %H:%M:%S}",
+        "took s": document["elapsed_s"],
+        "pages": document["pages"],
+        "markets": document["markets_seen"],
+        "changed": document["changed"],
+        "items/s": document["items_per_s"],
+        "requests": document["requests"],
+        "left s": document["eta_s"] if document["status"] == "running" else None,
+        "missing": len(document["missing"]),
+    }
+
+
+def _show(report: RunReport) -> None:
+    console.print(sheet("Crawl", [_line(report)]))
+    console.print(
+        table(
+            "Parts",
+            [
+                {
+                    "part": part.part,
+                    "status": part.status,
+                    "pages": part.pages,
+                    "of": _total(report, part) if part.status == "running" else part.pages,
+                    "seen": part.seen,
+                    "changed": part.changed,
+                    "requests": part.requests,
+                    "unreadable": part.unreadable,
+                    "error": part.error,
+                }
+                for part in report.parts
+            ],
+        )
+    )
+    missing = report.missing
+    for entry in missing[:_MOST_SHOWN]:
+        click.echo(f"Missing: {entry['part']} page {entry['page']}, {entry['asked']}")
+        click.echo(f"         {entry['error']}")
+    if len(missing) > _MOST_SHOWN:
+        click.echo(f"... and {len(missing) - _MOST_SHOWN} more; see them with --json")
+    if missing:
+        click.echo(f"Try for it again: hadron crawl resume {report.run.id}")
+    notes = [note for part in report.parts for note in part.notes]
+    if notes:
+        click.echo(f"Left out because it cannot be read, for example: {notes[0]}")
