@@ -64,9 +64,12 @@ def test_what_did_not_change_is_not_written_again(crawler: Crawler) -> None:
     reworded = crawler.exchange.rest.catalogue.bulk.change("reword", 0.05, _now_s(crawler))
     report = crawler.run()
     assert report.total("changed") == reworded > 0
-    assert crawler.one(
-        "SELECT count(*) FROM instruments WHERE external_ref->>'rules_secondary' = 'Revision 1.'"
-    ) == reworded
+    stored = crawler.query(
+        "SELECT count(*) FROM instruments WHERE external_ref->>%s = %s",
+        "rules_secondary",
+        "Revision 1.",
+    )
+    assert stored == [(reworded,)]
 
 
 def test_what_vanished_is_settled(crawler: Crawler) -> None:
