@@ -34,7 +34,12 @@ from hadron_tasks.tickers.metadata import (
     SeriesMetadata,
 )
 from hadron_tasks.tickers.parsed import Category, Family, Leg, ParsedTicker, Piece
-from hadron_tasks.tickers.series_rules import SeriesRule, hyphenated_series, rule_of
+from hadron_tasks.tickers.series_rules import (
+    SeriesRule,
+    hyphenated_beginnings,
+    hyphenated_series,
+    rule_of,
+)
 
 LONGEST_TICKER = 200
 """Characters; the longest seen have about 60."""
@@ -80,6 +85,8 @@ def parse_ticker(
     text = _checked(ticker)
     series_segments, parts, pieces = _series_of(text)
     rule = rule_of(series_segments)
+    if series is not None and series.title and not rule.known:
+        rule = rule._replace(subject=series.title)
     event_parts, market_parts = _event_and_market(parts, rule, text, market)
     draft = Draft(text, rule, teams or PACKAGED, pieces, event_parts, market_parts)
     _READERS[rule.family](draft)
@@ -128,7 +135,7 @@ def _checked(ticker: str) -> str:
 def _series_of(text: str) -> tuple[str, list[str], list[Piece]]:
     """The series, the segments after it, and the pieces of the series itself."""
     segments = text.split("-")
-    if len(segments) > 1:
+    if len(segments) > 1 and segments[0] in hyphenated_beginnings():
         both = hyphenated_series(segments[0], segments[1])
         if both is not None:
             pieces = [Piece(0, "series", segments[0]), Piece(1, "series", segments[1])]
@@ -137,13 +144,13 @@ def _series_of(text: str) -> tuple[str, list[str], list[Piece]]:
 
 
 def _with_negatives(segments: list[str]) -> list[str]:
-    """Join a negative number to its letter: ``T``, ``0.2`` were ``T-0.2``."""
-    if "T" not in segments:
+    """Join a negative number to its letter: ``T``, ``0.2`` were ``T-0.2``, ``B``, ``2.5`` ``B-2.5``."""
+    if "T" not in segments and "B" not in segments:
         return segments
     joined: list[str] = []
     for segment in segments:
-        if joined and joined[-1] == "T" and _DECIMAL_TAIL.fullmatch(segment):
-            joined[-1] = f"T-{segment}"
+        if joined and joined[-1] in ("T", "B") and _DECIMAL_TAIL.fullmatch(segment):
+            joined[-1] = f"{joined[-1]}-{segment}"
         else:
             joined.append(segment)
     return joined

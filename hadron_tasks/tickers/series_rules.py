@@ -67,9 +67,15 @@ def rule_of(series: str) -> SeriesRule:
     return _league_market(key) or _pattern(key) or _unknown(key)
 
 
+@cache
+def hyphenated_beginnings() -> frozenset[str]:
+    """What the series tickers with a hyphen begin with: ``KXWO`` of ``KXWO-GOLD``."""
+    return frozenset(f"KX{key.partition('-')[0]}" for key in tables.series_rows() if "-" in key)
+
+
 def hyphenated_series(first: str, second: str) -> str | None:
     """The series ticker that two parts make together (``KXWO-GOLD``); None for any others."""
-    if not first.startswith("KX") or f"{first[2:]}-{second}" not in tables.series_rows():
+    if f"{first[2:]}-{second}" not in tables.series_rows():
         return None
     return f"{first}-{second}"
 

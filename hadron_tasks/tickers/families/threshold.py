@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from hadron_tasks.tickers.dates import read_date, within_year
 from hadron_tasks.tickers.draft import Draft
 from hadron_tasks.tickers.families.event_parts import read_event_parts
 from hadron_tasks.tickers.families.strikes import OPAQUE, read_strike
@@ -37,6 +38,8 @@ def _read_level(draft: Draft, index: int, part: str) -> None:
         draft.piece(index, "label", part)
         draft.unread.append(f"which level {part} stands for")
         return
+    if not part.isdigit() and _read_date(draft, index, part):
+        return
     days = _DAYS.fullmatch(part)
     strike = read_strike(days["number"] if days else part, rule.reading, rule.unit)
     if strike is None:
@@ -52,6 +55,18 @@ def _read_level(draft: Draft, index: int, part: str) -> None:
         draft.unread.append(f"whether {part} is a floor, a cap or a bucket")
     elif strike.direction is Direction.NEAR:
         draft.unread.append(f"the edges of the bucket {part}")
+
+
+def _read_date(draft: Draft, index: int, part: str) -> bool:
+    """A day within the event's year: ``KXBTCMAXY-25-DEC31-129999.99``."""
+    moment = read_date(part)
+    if moment is None and draft.when is not None:
+        moment = within_year(draft.when, part)
+    if moment is None:
+        return False
+    draft.piece(index, "date", part)
+    draft.saw_date(moment)
+    return True
 
 
 def _rate_move(move: re.Match[str]) -> str:
