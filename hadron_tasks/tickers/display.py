@@ -198,7 +198,7 @@ def _subject(draft: Draft) -> str:
 def _scoped(draft: Draft, subject: str) -> str:
     scope = draft.scope
     named = draft.outcome is not None and draft.outcome.code == scope
-    if scope is None or named or draft.rule.key.startswith(scope):
+    if scope is None or scope == "DATE" or named or draft.rule.key.startswith(scope):
         return subject
     return f"{subject} ({scope})"
 
