@@ -6,12 +6,23 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hadron_tasks.errors import ConfigurationError
+from hadron_tasks.setting_sources import SecretFileSettings
+from hadron_tasks.simulator_file import SimulatorFile
 
 MAX_KALSHI_KEYS = 10
 
@@ -52,7 +63,7 @@ class KalshiKeyRef:
         return f"KALSHI_PRIVATE_KEY_{self.slot}_PATH"
 
 
-class _KalshiKeys(BaseSettings):
+class _KalshiKeys(SecretFileSettings):
     """The numbered key variables, spelled out so that ``.env`` and environment both work."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
@@ -100,7 +111,7 @@ class _KalshiKeys(BaseSettings):
         return tuple(found)
 
 
-class Settings(BaseSettings):
+class Settings(SecretFileSettings, BaseSettings):
     """All settings but the numbered Kalshi keys, which :meth:`kalshi_keys` gives.
 
     Names in the environment are the field names in capitals with the prefix ``HADRON_``; those
@@ -115,15 +126,24 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
+    _simulated_keys: tuple[KalshiKeyRef, ...] = PrivateAttr(default=())
+
     # Services
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """Broker, raw streams, leases and the beat schedule."""
+    redis_password: SecretStr | None = None
+    """Put into the address, where that has none: so a container can have it from a file."""
     database_url: SecretStr = SecretStr("postgresql://hadron@127.0.0.1:5432/hadron")
     """PostgreSQL 16 or newer."""
+    database_password: SecretStr | None = None
+    """As ``redis_password``."""
     data_dir: Path = Path(".hadron")
     """Spool, logs and, under ``hadron up``, the embedded services' files."""
 
     # Venues
+    simulator_file: Path | None = None
+    """A simulator's ``simulator.json``: if it is there, its exchanges stand in for venues that
+    have no key."""
     venues: CommaList = ["kalshi", "polygon"]
     kalshi_env: KalshiEnv = Field(
         default="production", validation_alias=AliasChoices("kalshi_env", "KALSHI_ENV")
@@ -215,13 +235,54 @@ class Settings(BaseSettings):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
 
+    @model_validator(mode="after")
+    def _complete_addresses(self) -> Self:
+        if self.redis_password is not None:
+            self.redis_url = _with_password(self.redis_url, self.redis_password)
+        if self.database_password is not None:
+            self.database_url = _with_password(self.database_url, self.database_password)
+        return self
+
     def kalshi_keys(self) -> tuple[KalshiKeyRef, ...]:
-        """The configured Kalshi keys.
+        """The configured Kalshi keys, else those of a simulator that stands in.
 
         Raises:
             ConfigurationError: A key id without its file or a file without its key id.
         """
-        return _KalshiKeys().refs()
+        return _KalshiKeys().refs() or self._simulated_keys
+
+    def with_simulators(self) -> Settings:
+        """These settings, with simulated exchanges for venues without a key, if there are any.
+
+        Raises:
+            ConfigurationError: ``simulator_file`` is there and cannot be used.
+        """
+        path = self.simulator_file
+        if path is None or not path.exists():
+            return self
+        told = SimulatorFile.read(path)
+        found: dict[str, object] = {}
+        keys: tuple[KalshiKeyRef, ...] = ()
+        if told.kalshi_ws_url and not _KalshiKeys().refs():
+            keys = tuple(
+                KalshiKeyRef(key.slot, key.key_id, key.private_key_path) for key in told.kalshi_keys
+            )
+            found |= {
+                "kalshi_env": "simulator",
+                "kalshi_ws_url": told.kalshi_ws_url,
+                "kalshi_rest_url": told.kalshi_rest_url,
+                "kalshi_books": self.kalshi_books or list(told.kalshi_series),
+            }
+        if told.polygon_ws_url and self.polygon_api_key is None:
+            found |= {
+                "polygon_api_key": SecretStr(told.polygon_api_key),
+                "polygon_ws_url": told.polygon_ws_url,
+                "polygon_rest_url": told.polygon_rest_url,
+                "polygon_requests_per_minute": told.polygon_requests_per_minute,
+            }
+        changed = self.model_copy(update=found)
+        changed._simulated_keys = keys
+        return changed
 
     @property
     def polygon_classes(self) -> frozenset[str]:
@@ -259,6 +320,16 @@ class Settings(BaseSettings):
         return known[self.kalshi_env]
 
 
+def _with_password(address: SecretStr, password: SecretStr) -> SecretStr:
+    """An address with the password put in, unless it names one."""
+    parts = urlsplit(address.get_secret_value())
+    if parts.password or not parts.hostname:
+        return address
+    user, _, host = parts.netloc.rpartition("@")
+    netloc = f"{user}:{quote(password.get_secret_value(), safe='')}@{host}"
+    return SecretStr(urlunsplit(parts._replace(netloc=netloc)))
+
+
 def describe_invalid_settings(error: ValidationError) -> str:
     """One line a fault: the variable, what is wrong with it; never its value."""
     lines = []
@@ -278,6 +349,6 @@ def get_settings() -> Settings:
         ConfigurationError: A value cannot be used; names the variable.
     """
     try:
-        return Settings()
+        return Settings().with_simulators()
     except ValidationError as error:
         raise ConfigurationError(describe_invalid_settings(error)) from None

@@ -229,6 +229,7 @@ class Simulator:
                 }
                 for key in self.keys
             ],
+            "kalshi_series": sorted({m.event.series_ticker for m in self.kalshi.open_markets}),
             "polygon_api_key": self.config.polygon_api_key,
             "polygon_requests_per_minute": self.config.polygon_requests_per_minute,
             "ledger_path": str(self.ledger_path),
