@@ -144,7 +144,7 @@ def _series_of(text: str) -> tuple[str, list[str], list[Piece]]:
 
 
 def _with_negatives(segments: list[str]) -> list[str]:
-    """Join a negative number to its letter: ``T``, ``0.2`` were ``T-0.2``, ``B``, ``2.5`` ``B-2.5``."""
+    """Join a negative number to its letter: ``T`` and ``0.2`` were ``T-0.2`` in the ticker."""
     if "T" not in segments and "B" not in segments:
         return segments
     joined: list[str] = []
