@@ -104,6 +104,8 @@ class GapCause(StrEnum):
     STREAMER_DEATH = "streamer_death"
     SHUTDOWN = "shutdown"
     SPOOL_LOSS = "spool_loss"
+    AUDIT = "audit"
+    """A comparison with the exchange's own trades found some that are not stored."""
 
 
 class FeedGap(BaseModel):
@@ -118,6 +120,9 @@ class FeedGap(BaseModel):
     venue: str
     connection: str
     channel: str | None = None
+    """What of the connection it concerns; None when it concerns all that the connection carried."""
+    carried: tuple[str, ...] | None = None
+    """What that was: the channels, or the venue's subscriptions; None when nobody knows."""
     sid: int | None = None
     cause: GapCause
     from_ns: int

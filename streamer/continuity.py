@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
 from hadron_tasks.raw_stream import FeedGap, GapCause
@@ -19,6 +20,7 @@ def gap_record(
     from_ns: int,
     to_ns: int,
     channel: str | None = None,
+    carried: Collection[str] | None = None,
     sid: int | None = None,
     jump: Jump | None = None,
     missing: int | None = None,
@@ -32,6 +34,7 @@ def gap_record(
         venue=venue,
         connection=connection,
         channel=channel,
+        carried=None if carried is None else tuple(sorted(carried)),
         sid=sid,
         cause=cause,
         from_ns=min(from_ns, to_ns),
@@ -51,6 +54,14 @@ class Hole:
     cause: GapCause
     sid: int | None = None
     detail: str = ""
+    carried: frozenset[str] | None = None
+    """What the connection carried when it broke; None when nobody knows."""
+
+    def and_also(self, later: Hole) -> Hole:
+        """This hole, after another break before it ended: all that either carried is missing."""
+        if self.carried is None or later.carried is None:
+            return replace(self, carried=None)
+        return replace(self, carried=self.carried | later.carried)
 
 
 class Continuity:
@@ -73,7 +84,8 @@ class Continuity:
 
     def broke(self, channel: str | None, hole: Hole) -> None:
         """Note a break. A hole already open stays: its beginning and cause are the true ones."""
-        self._holes.setdefault(channel, hole)
+        earlier = self._holes.get(channel)
+        self._holes[channel] = hole if earlier is None else earlier.and_also(hole)
 
     def whole(self, channel: str | None, to_ns: int) -> FeedGap | None:
         """The channel (None: the connection) is subscribed again: the record of its hole."""
@@ -87,6 +99,7 @@ class Continuity:
             from_ns=hole.from_ns,
             to_ns=to_ns,
             channel=channel,
+            carried=hole.carried,
             sid=hole.sid,
             detail=hole.detail,
         )

@@ -47,6 +47,11 @@ def channel_of(item: str) -> str:
     return BOOKS_CHANNEL if is_book_share(item) else item
 
 
+def channels_of(items: Iterable[str]) -> frozenset[str]:
+    """The exchange's channels that some items are parts of."""
+    return frozenset(map(channel_of, items))
+
+
 def assign(items: Iterable[str], connections: Collection[str]) -> dict[str, str]:
     """Item -> the connection that carries it; empty when there is no connection.
 

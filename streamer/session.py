@@ -34,7 +34,7 @@ from streamer.conversation import (
 )
 from streamer.frame_socket import FrameSocket
 from streamer.latency_sampler import LatencySampler
-from streamer.plan import Target
+from streamer.plan import Target, channels_of
 from streamer.publisher import Publisher
 
 log = structlog.get_logger()
@@ -333,7 +333,8 @@ class Session:
         if history.everything_taken:
             self.continuity.discard()
         elif history.last_ns is not None and not self.carried:
-            self.continuity.broke(None, Hole(history.last_ns, history.cause))
+            carried = channels_of(history.items) or None
+            self.continuity.broke(None, Hole(history.last_ns, history.cause, carried=carried))
 
     def _note_whole(self) -> None:
         """When all that is to be carried is confirmed, the holes end."""
@@ -365,7 +366,8 @@ class Session:
             self._handle_events()
         heard_ns = self.heard_ns
         if self.carried and heard_ns is not None:
-            self.continuity.broke(None, Hole(heard_ns, cause))
+            carried = channels_of(self.carried)
+            self.continuity.broke(None, Hole(heard_ns, cause, carried=carried))
         self._socket = None
 
     # Between connections

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
-from psycopg2.extras import execute_values
+from psycopg2.extras import Json, execute_values
 
 from hadron_tasks.raw_stream import FeedGap
 from hadron_tasks.times import from_ns
@@ -60,8 +60,8 @@ _ADD_UNKNOWN = """
         last_seen_at = GREATEST(u.last_seen_at, EXCLUDED.last_seen_at)
 """
 _ADD_GAPS = """
-    INSERT INTO feed_gaps (id, venue, connection, channel, sid, cause, from_time, to_time,
-                           from_seq, to_seq, missing, detail)
+    INSERT INTO feed_gaps (id, venue, connection, channel, carried, sid, cause, from_time,
+                           to_time, from_seq, to_seq, missing, detail)
     VALUES %s ON CONFLICT (id) DO NOTHING
 """
 
@@ -110,6 +110,7 @@ def add_gaps(cursor: Cursor, gaps: list[FeedGap]) -> None:
                     gap.venue,
                     gap.connection,
                     gap.channel,
+                    None if gap.carried is None else Json(list(gap.carried)),
                     gap.sid,
                     gap.cause,
                     from_ns(gap.from_ns),

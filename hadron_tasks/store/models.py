@@ -270,12 +270,17 @@ class FeedGapRow(Base):
     __table_args__ = (
         CheckConstraint("state IN ('open', 'backfilled', 'unrecoverable')", name="state"),
         Index("ix_feed_gaps_venue_from", "venue", "from_time"),
+        Index("ix_feed_gaps_open", "venue", "to_time", postgresql_where=text("state = 'open'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     venue: Mapped[str]
     connection: Mapped[str]
     channel: Mapped[str | None]
+    carried: Mapped[list[Any] | None]
+    """What the connection carried, where the gap is of a whole connection and that is known."""
+    tickers: Mapped[list[Any] | None]
+    """The only instruments it concerns, where that is known."""
     sid: Mapped[int | None]
     cause: Mapped[str]
     from_time: Mapped[datetime]
@@ -284,6 +289,10 @@ class FeedGapRow(Base):
     to_seq: Mapped[int | None]
     missing: Mapped[int | None]
     state: Mapped[str] = mapped_column(server_default="open")
+    """``backfilled`` when all that it lost was recovered; ``unrecoverable`` when some of it never
+    will be, although its trades may have been: see ``gap_channels``."""
+    backfill_id: Mapped[int | None] = mapped_column(ForeignKey("backfills.id"), index=True)
+    """The run that fetches its trades."""
     detail: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
@@ -304,6 +313,105 @@ class BookCheckRow(Base):
     """Its snapshot's time, or the last check that agreed: what is wrong went wrong after it."""
     differences: Mapped[list[Any] | None]
     """The levels that differ: side, price, size here, size at the exchange. Null for none."""
+
+
+class GapChannel(Base):
+    """One channel of a gap: whether what it lost was recovered, how much, or why not."""
+
+    __tablename__ = "gap_channels"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'backfilled', 'unrecoverable')", name="state"),
+    )
+
+    gap_id: Mapped[UUID] = mapped_column(
+        ForeignKey("feed_gaps.id", ondelete="CASCADE"), primary_key=True
+    )
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(server_default="open")
+    reason: Mapped[str] = mapped_column(server_default="")
+    fetched: Mapped[int] = mapped_column(server_default="0")
+    """Trades that the exchange told of within the gap."""
+    stored: Mapped[int] = mapped_column(server_default="0")
+    """Of these, those that were not stored before: what the gap had lost."""
+
+
+class Backfill(Base):
+    """A run that fetches an exchange's trades of some time, with the place where it goes on."""
+
+    __tablename__ = "backfills"
+    __table_args__ = (
+        CheckConstraint("state IN ('running', 'complete', 'refused')", name="state"),
+        Index("ix_backfills_due", "due_at", postgresql_where=text("state = 'running'")),
+        Index("ix_backfills_started_at", "started_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    venue: Mapped[str]
+    origin: Mapped[str]
+    """``gap`` or ``person``."""
+    from_time: Mapped[datetime]
+    to_time: Mapped[datetime]
+    tickers: Mapped[list[Any] | None]
+    """Null for every instrument of the venue."""
+    state: Mapped[str] = mapped_column(server_default="running")
+    ticker_number: Mapped[int] = mapped_column(server_default="0")
+    """Which of the tickers is being fetched."""
+    slice_from: Mapped[datetime]
+    """Where the part of the time begins that is being fetched."""
+    archived: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether it is being fetched from the exchange's archive."""
+    cursor: Mapped[str] = mapped_column(server_default="")
+    """The exchange's, for the next page."""
+    pages: Mapped[int] = mapped_column(server_default="0")
+    fetched: Mapped[int] = mapped_column(server_default="0")
+    stored: Mapped[int] = mapped_column(server_default="0")
+    """Trades that were not stored before."""
+    unreadable: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(server_default="0")
+    """In a row: a page that succeeds sets it back."""
+    reason: Mapped[str] = mapped_column(server_default="")
+    """What went wrong last, or why it was given up."""
+    due_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    """When its next page may be asked for by whoever looks."""
+    started_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    finished_at: Mapped[datetime | None]
+
+
+class Audit(Base):
+    """A comparison of stored trades with the exchange's own, with the place where it goes on."""
+
+    __tablename__ = "audits"
+    __table_args__ = (
+        CheckConstraint("state IN ('running', 'complete', 'refused', 'stopped')", name="state"),
+        Index("ix_audits_due", "due_at", postgresql_where=text("state = 'running'")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    venue: Mapped[str]
+    origin: Mapped[str]
+    """``schedule`` or ``person``."""
+    from_time: Mapped[datetime]
+    to_time: Mapped[datetime]
+    tickers: Mapped[list[Any] | None]
+    """Null for every instrument of the venue."""
+    state: Mapped[str] = mapped_column(server_default="running")
+    ticker_number: Mapped[int] = mapped_column(server_default="0")
+    slice_from: Mapped[datetime]
+    slice_s: Mapped[int]
+    """How long a part is compared at once."""
+    compared: Mapped[int] = mapped_column(server_default="0")
+    """Trades that the exchange told of."""
+    missing: Mapped[int] = mapped_column(server_default="0")
+    extra: Mapped[int] = mapped_column(server_default="0")
+    different: Mapped[int] = mapped_column(server_default="0")
+    unreadable: Mapped[int] = mapped_column(server_default="0")
+    findings: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    """The first of them, in full."""
+    failures: Mapped[int] = mapped_column(server_default="0")
+    reason: Mapped[str] = mapped_column(server_default="")
+    due_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    started_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    finished_at: Mapped[datetime | None]
 
 
 class DeadLetter(Base):

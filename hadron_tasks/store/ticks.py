@@ -24,10 +24,26 @@ _FROM_STAGING = f"""
     INSERT INTO ticks ({_COLUMNS}) SELECT {_COLUMNS} FROM ticks_staging
     ORDER BY instrument_id, event_time, event_key ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants only
+_TRADES_FROM_STAGING = f"{_FROM_STAGING} RETURNING instrument_id::text, event_key"
 _CLAIM_TRADES = """
     INSERT INTO trade_keys (instrument_id, trade_key, event_time)
     SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[]) ORDER BY 1, 2
     ON CONFLICT DO NOTHING RETURNING instrument_id::text, trade_key
+"""
+# Of the ids given: those that are claimed although there is no such tick.
+_ORPHANS = """
+    SELECT k.instrument_id::text, k.trade_key
+    FROM unnest(%s::uuid[], %s::bigint[]) AS given (instrument_id, trade_key)
+    JOIN trade_keys k USING (instrument_id, trade_key)
+    LEFT JOIN ticks t ON t.instrument_id = k.instrument_id AND t.event_time = k.event_time
+        AND t.event_key = k.trade_key
+    WHERE t.instrument_id IS NULL
+"""
+_MOVE_CLAIMS = """
+    UPDATE trade_keys k SET event_time = given.event_time
+    FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[])
+        AS given (instrument_id, trade_key, event_time)
+    WHERE k.instrument_id = given.instrument_id AND k.trade_key = given.trade_key
 """
 
 
@@ -77,6 +93,46 @@ def _without_known_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
         for row in rows
         if row[1].trade_key is None or chosen.get((row[0], row[1].trade_key)) is row[1]
     ]
+
+
+def write_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
+    """Write the trades that are not stored yet, in the cursor's open transaction.
+
+    A trade whose id is known although its tick is gone is written again: unlike
+    :func:`write_ticks`, which must be quick, this looks.
+
+    Args:
+        rows: Each with a ``trade_key``.
+
+    Returns:
+        Those that were written.
+    """
+    given = {(instrument_id, tick.trade_key): (instrument_id, tick) for instrument_id, tick in rows}
+    fresh = _without_known_trades(cursor, list(given.values()))
+    for instrument_id, tick in fresh:
+        del given[(instrument_id, tick.trade_key)]
+    fresh += _lost_ones(cursor, given)
+    if not fresh:
+        return []
+    cursor.execute(_MAKE_STAGING)
+    cursor.copy_expert(_COPY_STAGING, StringIO(copy_text.tick_lines(fresh)))
+    cursor.execute(_TRADES_FROM_STAGING)
+    written = set(cursor.fetchall())
+    return [row for row in fresh if (row[0], row[1].event_key) in written]
+
+
+def _lost_ones(cursor: Cursor, known: dict[tuple[str, int | None], Row]) -> list[Row]:
+    """Of trades whose ids are known, those whose ticks are gone; the claims move to these."""
+    if not known:
+        return []
+    cursor.execute(_ORPHANS, ([each for each, _ in known], [key for _, key in known]))
+    lost = [known[identity] for identity in cursor.fetchall()]
+    if lost:
+        times = [copy_text.timestamp(tick.event_us) for _, tick in lost]
+        cursor.execute(
+            _MOVE_CLAIMS, ([each for each, _ in lost], [t.trade_key for _, t in lost], times)
+        )
+    return lost
 
 
 def _write_by_staging(cursor: Cursor, lines: str) -> int:
