@@ -32,6 +32,8 @@ CRAWL_CHANGES_EVERY_S = 300.0
 CRAWL_COMBOS_EVERY_S = 3600.0
 CRAWL_WATCH_EVERY_S = 30.0
 LOOK_UP_NEW_EVERY_S = 60.0
+PLAN_BACKFILLS_EVERY_S = 15.0
+"""How often beat looks for gaps that can be filled, and for runs whose task was lost."""
 
 # Tasks are short: a drain runs for its budget of a few seconds. A visibility timeout far above
 # that never redelivers a task that still runs, and one whose worker died soon enough.
@@ -109,6 +111,13 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         }
     if "kalshi" in settings.venues:
         schedule |= _crawl_schedule()
+    for venue in settings.venues:
+        schedule[f"plan-backfills-{venue}"] = {
+            "task": "hadron.plan_backfills",
+            "schedule": PLAN_BACKFILLS_EVERY_S,
+            "args": [venue],
+            "options": {"expires": PLAN_BACKFILLS_EVERY_S * 2},
+        }
     return schedule
 
 

@@ -43,8 +43,6 @@ def losses(gap: Told, recorded: Collection[str]) -> list[Loss]:
 class KalshiTrades:
     """``/markets/trades``, and ``/historical/trades`` for what has moved to the archive."""
 
-    needs_ticker = False
-
     def __init__(self, rest: KalshiRest) -> None:
         self._rest = rest
 

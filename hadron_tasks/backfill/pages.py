@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -29,17 +30,36 @@ LEASE = timedelta(seconds=75)
 """How long a page may take, the client's tries included, until another may fetch it as well."""
 
 
-class Pages:
-    """Fetches and stores the pages of one venue's runs; keeps the caches of this process."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a page brought."""
 
-    def __init__(self, rules: VenueRules, source: TradeSource, cache: InstrumentCache) -> None:
+    fetched: int = 0
+    stored: int = 0
+    goes_on: bool = False
+    """Whether the next page can be had at once."""
+
+
+class Pages:
+    """Fetches and stores the pages of one venue's runs; keeps the caches of this process.
+
+    Args:
+        rules: What is particular to the venue.
+        source: Gives where its trades are fetched from; raises ConfigurationError where the
+            settings do not allow that.
+        cache: Instrument ids.
+    """
+
+    def __init__(
+        self, rules: VenueRules, source: Callable[[], TradeSource], cache: InstrumentCache
+    ) -> None:
         self._rules = rules
         self._source = source
         self._cache = cache
         self._partitions = KnownPartitions()
 
-    def next_page(self, connection: PgConnection, run_id: int) -> PageDone | None:
-        """Do a run's next page; None when there is nothing to do, now or ever.
+    def next_page(self, connection: PgConnection, run_id: int) -> Step:
+        """Do a run's next page, if it has one.
 
         What is wrong with a request is noted in the run, which is due again after a pause, or
         ended. Doing a page twice does no harm.
@@ -50,24 +70,28 @@ class Pages:
         """
         run = backfills.take(connection, run_id, LEASE)
         if run is None:
-            return None
+            return Step()
         plan, place = course_of(run), place_of(run)
         if plan.is_over(place):
             self._end(connection, run)
-            return None
+            return Step()
         ticker, window = plan.slice_at(place)
         try:
-            answer = self._source.page(Ask(ticker, window, place.archived, place.cursor))
+            source = self._source()
+            answer = source.page(Ask(ticker, window, place.archived, place.cursor))
             is_last = not answer.cursor and not place.archived
-            cutoff = self._source.archived_before() if is_last else None
+            cutoff = source.archived_before() if is_last else None
         except (RestError, ConfigurationError) as error:
             self._failed(connection, run, error)
-            return None
+            return Step()
         following = plan.after_page(place, answer.cursor, cutoff)
         done = self._store(connection, run, window, answer, following)
-        if done is not None and plan.is_over(following):
+        if done is None:
+            return Step()
+        if plan.is_over(following):
             self._end(connection, backfills.find(connection, run.id) or run)
-        return done
+            return Step(done.fetched, done.stored)
+        return Step(done.fetched, done.stored, goes_on=True)
 
     def _store(
         self,

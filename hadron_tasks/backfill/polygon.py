@@ -65,8 +65,6 @@ def _ticker(channel: str, symbol: str) -> str:
 class PolygonTrades:
     """``/v3/trades/{ticker}``."""
 
-    needs_ticker = True
-
     def __init__(self, rest: PolygonRest) -> None:
         self._rest = rest
 

@@ -39,9 +39,6 @@ class Answer:
 class TradeSource(Protocol):
     """An exchange's trades, by REST."""
 
-    needs_ticker: bool
-    """Whether it has no list of all instruments' trades."""
-
     def page(self, ask: Ask) -> Answer:
         """Fetch one page.
 

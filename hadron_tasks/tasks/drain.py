@@ -17,6 +17,7 @@ from hadron_tasks.ingest.drain import COOL_DOWN_S, Drain, Place, drains_missing
 from hadron_tasks.pokes import DRAIN_TASK, POKE_EXPIRES_S
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.instruments import InstrumentCache
+from hadron_tasks.tasks.backfill import plan_soon
 from hadron_tasks.tasks.base import HadronTask, Report
 from hadron_tasks.tasks.connections import engine, redis_client
 from hadron_tasks.venues.registry import rules_for
@@ -46,6 +47,8 @@ def drain_raw(self: HadronTask, venue: str) -> Report:
     place.leave()
     if drains_missing(client, venue, most):
         _poke(venue)
+    if counts.gaps:
+        plan_soon(venue)
     return {name: count for name, count in asdict(counts).items() if count}
 
 

@@ -1,0 +1,63 @@
+"""The venues whose gaps can be filled: a new one is a module beside this one and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from hadron_tasks.backfill import kalshi, polygon
+from hadron_tasks.backfill.losses import LossRules
+from hadron_tasks.backfill.sources import TradeSource
+from hadron_tasks.errors import ConfigurationError
+from hadron_tasks.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """All that is particular to a venue in filling its gaps."""
+
+    losses: LossRules
+    recorded: Callable[[Settings], Collection[str]]
+    """What the settings say is recorded of it."""
+    source: Callable[[Any], TradeSource]
+    """From a REST client of the venue to its trades."""
+    needs_tickers: bool
+    """Whether its trades are fetched by instrument: there is no list of all."""
+
+
+def _recorded_of_kalshi(settings: Settings) -> list[str]:
+    books = ["orderbook_delta"] if settings.kalshi_books else []
+    return [*settings.kalshi_channels, *books]
+
+
+def _recorded_of_polygon(settings: Settings) -> list[str]:
+    return settings.polygon_subscriptions
+
+
+_RECOVERY = {
+    "kalshi": Recovery(
+        kalshi.losses, _recorded_of_kalshi, kalshi.KalshiTrades, needs_tickers=False
+    ),
+    "polygon": Recovery(
+        polygon.losses, _recorded_of_polygon, polygon.PolygonTrades, needs_tickers=True
+    ),
+}
+
+
+def recovery_of(venue: str) -> Recovery:
+    """How a venue's gaps are filled.
+
+    Raises:
+        ConfigurationError: It is not known; lists those that are.
+    """
+    try:
+        return _RECOVERY[venue]
+    except KeyError:
+        known = ", ".join(_RECOVERY)
+        raise ConfigurationError(f"There is no venue {venue!r}; known are {known}.") from None
+
+
+def recorded_of(venue: str, settings: Settings) -> Collection[str]:
+    """What the settings say is recorded of a venue: channels, or subscriptions."""
+    return recovery_of(venue).recorded(settings)
