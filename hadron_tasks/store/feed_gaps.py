@@ -112,29 +112,6 @@ _END_CHANNELS = """
     WHERE gap_channels.gap_id = why.gap_id AND gap_channels.channel = why.channel
 """
 _CHANNELS = """
-    INSERT INTO gap_channels (gap_id, channel, state, reason) VALUES %s
-    ON CONFLICT (gap_id, channel) DO UPDATE
-        SET state = EXCLUDED.state, reason = EXCLUDED.reason, fetched = 0
-"""
-_ATTACH = """
-    UPDATE feed_gaps SET backfill_id = %s, updated_at = now() WHERE id = ANY(%s::uuid[])
-"""
-_SETTLE = """
-    UPDATE feed_gaps g SET state = given.state, updated_at = now()
-    FROM (VALUES %s) AS given (id, state) WHERE g.id = given.id::uuid
-"""
-_ADD_RECOVERED = """
-    UPDATE gap_channels c SET fetched = c.fetched + given.fetched, stored = c.stored + given.stored
-    FROM (VALUES %s) AS given (gap_id, fetched, stored)
-    WHERE c.gap_id = given.gap_id::uuid AND c.state = 'open'
-"""
-_OF_BACKFILL = f"SELECT {_COLUMNS} FROM feed_gaps WHERE backfill_id = %s"  # noqa: S608 - as above
-_END_CHANNELS = """
-    UPDATE gap_channels SET state = %(state)s,
-        reason = concat_ws('; ', nullif(%(reason)s, ''), nullif(reason, ''))
-    WHERE state = 'open' AND gap_id = ANY(%(ids)s::uuid[])
-"""
-_CHANNELS = """
     SELECT gap_id::text, channel, state, reason, fetched, stored FROM gap_channels
     WHERE gap_id = ANY(%s::uuid[]) ORDER BY gap_id, channel
 """
