@@ -89,3 +89,9 @@ def own_postgres_server() -> Iterator[PostgresServer]:
 def database_url(postgres_server: PostgresServer) -> str:
     """A migrated, empty database of the test's own."""
     return postgres_server.create_database(f"test_{next(_database_numbers)}", template=TEMPLATE)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres_server: PostgresServer) -> str:
+    """A migrated database for all tests of a module, which must each clear what they fill."""
+    return postgres_server.create_database(f"test_{next(_database_numbers)}", template=TEMPLATE)

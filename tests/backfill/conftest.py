@@ -9,13 +9,11 @@ import psycopg2
 import pytest
 import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
-from conftest import TEMPLATE
 from simulator.exchange_clients import signer
 from simulator.rest_requests import PLENTY, asked_beside
 
 from hadron_tasks.backfill.kalshi import KalshiTrades
 from hadron_tasks.backfill.pages import Pages
-from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.store.instruments import InstrumentCache
 from hadron_tasks.venues.kalshi.rate_limit import AccountBudget, TokenBucket
@@ -57,16 +55,9 @@ def rest(exchange: Simulator, limits: TokenBucket) -> Iterator[KalshiRest]:
     exchange.rest.faults.clear()
 
 
-@pytest.fixture(scope="module")
-def one_database(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> str:
-    """A database for the tests of a module, each of which finds it empty."""
-    name = request.module.__name__.rpartition(".")[2]
-    return postgres_server.create_database(f"of_{name}", template=TEMPLATE)
-
-
 @pytest.fixture
-def connection(one_database: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(one_database)
+def connection(module_database_url: str) -> Iterator[PgConnection]:
+    opened = psycopg2.connect(module_database_url)
     with opened, opened.cursor() as cursor:
         for table in _FILLED:
             cursor.execute(f"DELETE FROM {table}")

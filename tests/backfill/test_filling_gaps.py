@@ -39,7 +39,7 @@ def receive(connection: PgConnection, trades: Sequence[Made]) -> None:
     writer.write(connection, [trade.frame() for trade in trades])
 
 
-def note_gap(connection: PgConnection, since: datetime, until: datetime, **changes: Any) -> str:
+def note_gap(database: PgConnection, since: datetime, until: datetime, **changes: Any) -> str:
     """A gap of a connection that carried trades, as a streamer tells it."""
     gap = FeedGap(
         gap_id=uuid4(),
@@ -51,7 +51,7 @@ def note_gap(connection: PgConnection, since: datetime, until: datetime, **chang
         carried=("trade",),
     )
     gap = gap.model_copy(update=changes)
-    with connection, connection.cursor() as cursor:
+    with database, database.cursor() as cursor:
         add_gaps(cursor, [gap])
     return str(gap.gap_id)
 
@@ -110,7 +110,7 @@ def test_all_trades_of_a_gap_are_stored_once_and_what_came_by_the_feed_stays(
     assert stored_ids(connection) == ids_of(trades)
     assert (run.state, run.stored, run.unreadable) == ("complete", len(trades) - len(came), 0)
     # Fifteen seconds before and three after, of which none was missing.
-    assert run.pages == 2
+    assert run.pages == 3
     state, channels = gap_now(connection, gap_id)
     assert (state, list(channels)) == ("backfilled", ["trade"])
     assert channels["trade"].stored == len(trades) - len(came)
@@ -283,7 +283,7 @@ def next_page_killed(connection: PgConnection, pages: Pages, run_id: int) -> Non
 
 def test_two_at_work_on_one_page_store_and_count_it_once(
     connection: PgConnection,
-    one_database: str,
+    module_database_url: str,
     pages: Pages,
     exchange: Simulator,
     an_hour_ago: datetime,
@@ -293,7 +293,7 @@ def test_two_at_work_on_one_page_store_and_count_it_once(
     gap_id = note_gap(connection, trades[0].at, trades[-1].at)
     (run_id,) = plan(connection)
     source = pages._source()
-    other = psycopg2.connect(one_database)
+    other = psycopg2.connect(module_database_url)
     behind = Pages(rules_for("kalshi"), lambda: source, InstrumentCache(100))
 
     class Overtaken:
@@ -395,7 +395,7 @@ def test_a_trade_that_cannot_be_read_is_told_and_its_page_is_stored(
     assert (run.state, run.stored, run.unreadable) == ("complete", 19, 1)
     state, channels = gap_now(connection, gap_id)
     assert (state, channels["trade"].stored) == ("unrecoverable", 19)
-    assert "1 trades could not be read (ticker:" in channels["trade"].reason
+    assert "1 trades could not be read (trade_id:" in channels["trade"].reason
 
 
 def test_a_trade_whose_tick_was_lost_is_stored_again(
