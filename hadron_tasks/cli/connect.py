@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 import redis
@@ -14,6 +16,9 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from hadron_tasks.errors import ConfigurationError, HadronError
 from hadron_tasks.settings import Settings, get_settings
 from hadron_tasks.store.session import engine_for, raw_connection
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 _ADDRESSES = "fleet.json"
 
@@ -74,6 +79,25 @@ def database() -> Iterator[PgConnection]:
             raise ConfigurationError(
                 "The database has no Hadron schema, or an old one. Run: hadron db upgrade"
             ) from None
+
+
+def celery_app() -> Celery:
+    """The application, which sends to the Redis that commands use.
+
+    It takes its addresses from the settings when it is imported, so what is found of a fleet that
+    runs here is made a setting first. Import modules of tasks only behind this.
+
+    Raises:
+        HadronError: Redis cannot be reached; says what to do.
+    """
+    with redis_client():
+        pass
+    os.environ.setdefault("HADRON_REDIS_URL", redis_url())
+    os.environ.setdefault("HADRON_DATABASE_URL", database_url())
+    get_settings.cache_clear()
+    from hadron_tasks.app import app
+
+    return app
 
 
 def _address(settings: Settings, name: str, default: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -11,8 +11,8 @@ import click
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hadron_tasks.cli.connect import database, database_url, redis_client, redis_url
-from hadron_tasks.cli.output import console, print_json, sheet, table
+from hadron_tasks.cli.connect import celery_app, database
+from hadron_tasks.cli.output import console, list_of, print_json, sheet
 from hadron_tasks.crawl import runs
 from hadron_tasks.crawl.plan import CrawlKind
 from hadron_tasks.crawl.report import RunReport, read_report
@@ -92,7 +92,10 @@ def status(run_id: int | None, limit: int, as_json: bool) -> None:
     if as_json:
         print_json([report.document() for report in reports])
     elif reports:
-        console.print(table("Crawls", [_line(report) for report in reports]))
+        console.print(list_of([_line(report) for report in reports]))
+        for report in reports:
+            for sentence in _said_of(report):
+                click.echo(sentence)
         click.echo("One in full: hadron crawl status ID")
     else:
         click.echo("Nothing was crawled yet. Start with: hadron crawl run")
@@ -134,13 +137,9 @@ def stop(run_id: int) -> None:
 
 
 def _tasks() -> ModuleType:
-    # The application reads its settings when it is imported; a fleet found here counts as set.
-    with redis_client(), database():
-        os.environ.setdefault("HADRON_REDIS_URL", redis_url())
-        os.environ.setdefault("HADRON_DATABASE_URL", database_url())
-    from hadron_tasks.settings import get_settings
-
-    get_settings.cache_clear()
+    celery_app()
+    with database():
+        pass
     from hadron_tasks.tasks import crawl as tasks
 
     return tasks
@@ -148,7 +147,8 @@ def _tasks() -> ModuleType:
 
 def _require_a_worker() -> None:
     """Refuse to start what nobody would do."""
-    from hadron_tasks.app import REST_QUEUE, app
+    app = celery_app()
+    from hadron_tasks.app import REST_QUEUE
 
     queues = app.control.inspect(timeout=WORKER_ANSWERS_WITHIN_S).active_queues() or {}
     listening = {queue["name"] for found in queues.values() for queue in found}
@@ -217,29 +217,52 @@ def _report(connection: PgConnection, run_id: int) -> RunReport:
 
 
 def _line(report: RunReport) -> dict[str, Any]:
+    """A crawl in the list of crawls."""
     document = report.document()
-    kind = f"{document['kind']} {document['scope'] or ''}".strip()
     return {
         "id": document["id"],
-        "kind": kind,
+        "kind": _kind(report),
         "status": document["status"],
-        "began (UTC)": f"{report.run.started_at:%m-%d %H:%M:%S}",
+        "began (UTC)": f"{report.run.started_at:%m-%d %H:%M}",
         "took s": document["elapsed_s"],
         "pages": document["pages"],
         "markets": document["markets_seen"],
         "changed": document["changed"],
-        "items/s": document["items_per_s"],
         "requests": document["requests"],
-        "left s": document["eta_s"] if document["status"] == "running" else None,
-        "missing": len(document["missing"]),
     }
 
 
+def _kind(report: RunReport) -> str:
+    return f"{report.run.kind} {report.run.scope}".strip()
+
+
+def _said_of(report: RunReport) -> Iterator[str]:
+    """What people should know about a crawl, besides its numbers."""
+    name, pace = f"Crawl {report.run.id}", report.pace
+    if report.is_resting:
+        yield f"{name} has used up its budget, and goes on when its schedule says."
+    elif report.run.status == "running":
+        left = "how long it takes is known after the first complete one"
+        if pace.left is not None:
+            left = f"about {pace.left.total_seconds():,.0f} s left"
+        yield f"{name} is running: {pace.items_per_s:,.0f} items/s, {left}."
+    if report.missing:
+        count = len(report.missing)
+        yield f"{name} misses {count} page{'' if count == 1 else 's'}."
+
+
 def _show(report: RunReport) -> None:
-    console.print(sheet("Crawl", [_line(report)]))
+    document = report.document()
+    line = _line(report) | {
+        "began (UTC)": f"{report.run.started_at:%Y-%m-%d %H:%M:%S}",
+        "items/s": document["items_per_s"],
+        "left s": document["eta_s"],
+        "not readable": document["unreadable"],
+        "missing": len(document["missing"]),
+    }
+    console.print(sheet("Crawl", [line]))
     console.print(
-        table(
-            "Parts",
+        list_of(
             [
                 {
                     "part": part.part,
@@ -249,13 +272,18 @@ def _show(report: RunReport) -> None:
                     "seen": part.seen,
                     "changed": part.changed,
                     "requests": part.requests,
-                    "unreadable": part.unreadable,
-                    "error": part.error,
                 }
                 for part in report.parts
             ],
         )
     )
+    _show_troubles(report)
+
+
+def _show_troubles(report: RunReport) -> None:
+    for part in report.parts:
+        if part.status == "running" and part.error:
+            click.echo(f"{part.part} waits: {part.error}")
     missing = report.missing
     for entry in missing[:_MOST_SHOWN]:
         click.echo(f"Missing: {entry['part']} page {entry['page']}, {entry['asked']}")
@@ -266,4 +294,7 @@ def _show(report: RunReport) -> None:
         click.echo(f"Try for it again: hadron crawl resume {report.run.id}")
     notes = [note for part in report.parts for note in part.notes]
     if notes:
-        click.echo(f"Left out because it cannot be read, for example: {notes[0]}")
+        count, first = report.total("unreadable"), notes[0]
+        click.echo(
+            f"Left out, not readable: {count:,}. {first['item'] or 'One'}: {first['reason']}"
+        )

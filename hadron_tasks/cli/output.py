@@ -25,7 +25,17 @@ def print_json_line(document: Any) -> None:
 
 def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """A table for people, a column a key; numbers stand right, an absent value is a dash."""
-    made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    return _filled(
+        Table(title=title, title_justify="left", header_style="bold", pad_edge=False), rows
+    )
+
+
+def list_of(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Like :func:`table`, without lines and title: room for many columns."""
+    return _filled(Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0)), rows)
+
+
+def _filled(made: Table, rows: Sequence[Mapping[str, Any]]) -> Table:
     for column in rows[0] if rows else ():
         numeric = all(isinstance(row[column], int | float | None) for row in rows)
         made.add_column(column, justify="right" if numeric else "left")

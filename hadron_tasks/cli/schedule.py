@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import datetime, timedelta
 
 import click
-from celery import Celery
 
 from hadron_tasks import schedule as beat
-from hadron_tasks.cli.connect import redis_url
+from hadron_tasks.cli.connect import celery_app
 from hadron_tasks.cli.output import console, print_json, table
 
 _DURATION = re.compile(r"(\d+)(s|m|h|d)")
@@ -34,14 +32,6 @@ class _Duration(click.ParamType[timedelta]):
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def _app() -> Celery:
-    # The application reads its settings when it is imported; a fleet found here counts as set.
-    os.environ.setdefault("HADRON_REDIS_URL", redis_url())
-    from hadron_tasks.app import app
-
-    return app
-
-
 @click.group()
 def schedule() -> None:
     """See and change when beat runs its tasks. A change is live within seconds."""
@@ -56,7 +46,7 @@ def list_command(as_json: bool) -> None:
     Example:
       hadron schedule list
     """
-    found = beat.scheduled_tasks(_app())
+    found = beat.scheduled_tasks(celery_app())
     if as_json:
         print_json(found)
         return
@@ -96,7 +86,7 @@ def set_command(name: str, cron: str | None, duration: timedelta | None) -> None
         when = beat.parse_cron(cron)
     elif duration is not None:
         when = beat.every(duration)
-    beat.change(_app(), name, when=when)
+    beat.change(celery_app(), name, when=when)
     click.echo(f"{name} runs {beat.in_words(when)}.")
 
 
@@ -109,7 +99,7 @@ def enable(name: str) -> None:
     Example:
       hadron schedule enable keep-partitions
     """
-    beat.change(_app(), name, enabled=True)
+    beat.change(celery_app(), name, enabled=True)
     click.echo(f"{name} is enabled.")
 
 
@@ -122,7 +112,7 @@ def disable(name: str) -> None:
     Example:
       hadron schedule disable keep-partitions
     """
-    beat.change(_app(), name, enabled=False)
+    beat.change(celery_app(), name, enabled=False)
     click.echo(f"{name} is disabled.")
 
 
@@ -135,7 +125,7 @@ def run(name: str) -> None:
     Example:
       hadron schedule run keep-partitions
     """
-    click.echo(f"{name} sent as task {beat.run_now(_app(), name)}.")
+    click.echo(f"{name} sent as task {beat.run_now(celery_app(), name)}.")
 
 
 @schedule.command()
@@ -147,7 +137,7 @@ def reset(name: str) -> None:
     Example:
       hadron schedule reset keep-partitions
     """
-    beat.reset(_app(), name)
+    beat.reset(celery_app(), name)
     click.echo(f"{name} is back to its default.")
 
 

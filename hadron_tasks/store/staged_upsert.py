@@ -193,10 +193,7 @@ class StagedUpsert:
     @cached_property
     def _silence_outdated(self) -> str:
         """A row older than the newest message says only what is not known."""
-        silenced = [
-            f"{column} = CASE WHEN t.{column} IS NULL THEN s.{column} END"
-            for column in self.streamed
-        ]
+        silenced = [f"{column} = COALESCE(t.{column}, s.{column})" for column in self.streamed]
         # What is stored stands on the right, where it wins.
         silenced += [f"{column} = s.{column} || t.{column}" for column in self.merged]
         return (

@@ -72,6 +72,26 @@ def test_what_did_not_change_is_not_written_again(crawler: Crawler) -> None:
     assert stored == [(reworded,)]
 
 
+def test_an_answer_that_messages_have_overtaken_takes_nothing_back(crawler: Crawler) -> None:
+    crawler.run()
+    ticker, name = crawler.query("SELECT ticker, name FROM instruments ORDER BY ticker LIMIT 1")[0]
+    crawler.execute(
+        "INSERT INTO lifecycle_events (venue, event_key, ticker, kind, received_at, payload)"
+        " VALUES ('kalshi', 1, %s, 'metadata_updated', now() + interval '1 minute', '{}')",
+        ticker,
+    )
+    # Named by the exchange since, as the message said.
+    crawler.execute(
+        "UPDATE instruments SET name = 'Newer', display_name = NULL WHERE ticker = %s", ticker
+    )
+    report = crawler.run()
+    assert (report.total("unreadable"), report.total("changed")) == (0, 1)
+    assert crawler.query(
+        "SELECT name, display_name IS NOT NULL FROM instruments WHERE ticker = %s", ticker
+    ) == [("Newer", True)]
+    assert name != "Newer"
+
+
 def test_what_vanished_is_settled(crawler: Crawler) -> None:
     crawler.run()
     bulk = crawler.exchange.rest.catalogue.bulk
