@@ -108,10 +108,13 @@ def _look_up_batch(
     siblings = [market for event in above.events for market in event.markets]
     with connection, connection.cursor() as db:
         # Of a market that is there twice the last one counts.
-        keep(db, codes, replace(found, markets=[*siblings, *found.markets]), asked_at)
+        kept = keep(db, codes, replace(found, markets=[*siblings, *found.markets]), asked_at)
         # What was found and still has no name must not be asked for every minute either.
-        nameless = lookups.nameless(db, VENUE, [market.ticker for market in found.markets])
-        lookups.not_known(db, VENUE, nameless, "the exchange gives it no name")
+        reasons = {entry["item"]: entry["reason"] for entry in kept.unreadable}
+        for ticker in lookups.nameless(db, VENUE, tickers):
+            if ticker not in found.unknown:
+                reason = reasons.get(ticker, "the exchange gives it no name")
+                lookups.not_known(db, VENUE, [ticker], reason)
     counts.named += len(found.markets)
     counts.unknown += len(found.unknown)
     counts.events += len(above.events)

@@ -113,6 +113,13 @@ def resume(connection: PgConnection, run_id: int, *, combo_pages: int) -> Sequen
         return messages + [Message(run_id, p.part, p.pages) for p in at_work if p.part not in sent]
 
 
+def misses(connection: PgConnection, run_id: int, part: str, page: int) -> bool:
+    """Whether a page of a crawl was lost, and has not been had in another way."""
+    with connection, connection.cursor() as db:
+        found = crawl_runs.read_part(db, run_id, part)
+    return found is not None and any(entry["page"] == page for entry in found.missing)
+
+
 def stop(connection: PgConnection, run_id: int) -> bool:
     """End a crawl; its tasks find that out. Returns whether it was running."""
     with connection, connection.cursor() as db:

@@ -23,15 +23,18 @@ from hadron_tasks.crawl.plan import CrawlKind
 from hadron_tasks.crawl.runs import Message, Started
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.session import raw_connection
+from hadron_tasks.task_past import Past
 from hadron_tasks.tasks.base import HadronTask, Report
 from hadron_tasks.tasks.connections import crawling_rest, engine
 
 _log = structlog.get_logger(__name__)
 
 
-@app.task(name="hadron.crawl_page", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
-def crawl_page(run_id: int, part: str, page: int) -> Report:
+@app.task(name="hadron.crawl_page", base=HadronTask, bind=True, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
+def crawl_page(self: HadronTask, run_id: int, part: str, page: int) -> Report:
     """Fetch and store one page of a crawl, and send the task of the next."""
+    if Past.of(vars(self.request)).letter is not None:
+        return _try_lost_page_again(run_id, part, page)
     settings = get_settings()
     patience = Patience(settings.crawl_page_tries, timedelta(seconds=settings.crawl_retry_pause_s))
     tools = Tools(crawling_rest(), _codes(), patience)
@@ -42,6 +45,14 @@ def crawl_page(run_id: int, part: str, page: int) -> Report:
         raise outcome.loss
     counts = {"seen": outcome.seen, "changed": outcome.changed, "requests": outcome.requests}
     return {"result": outcome.result} | {name: count for name, count in counts.items() if count}
+
+
+def _try_lost_page_again(run_id: int, part: str, page: int) -> Report:
+    # The crawl has gone on without the page: what it misses is taken up from its own record.
+    with raw_connection(engine()) as connection:
+        if not runs.misses(connection, run_id, part, page):
+            return {"result": "nothing is missing"}
+    return {"result": "taken up again", "parts": resume(run_id)}
 
 
 @app.task(name="hadron.crawl_start", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]

@@ -85,6 +85,9 @@ def test_what_cannot_be_had_is_said_and_can_be_had_later(make_crawler: Make) -> 
     assert report.run.status == "incomplete"
     (missing,) = report.missing
     assert missing["part"] == "markets:open:by-series"
+    place = (started.run_id, missing["part"], missing["page"])
+    assert runs.misses(crawler.connection, *place)
+    assert not runs.misses(crawler.connection, started.run_id, "markets:open", 0)
     assert missing["series"] in missing["asked"]
     assert "HTTP 500" in missing["error"]
     assert not _all_are_named(crawler)
