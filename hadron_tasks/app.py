@@ -13,6 +13,7 @@ from kombu import Exchange, Queue
 
 from hadron_tasks.beat_health import KEY_PREFIX as BEAT_KEY_PREFIX
 from hadron_tasks.errors import ConfigurationError
+from hadron_tasks.letter_room import STORE_TASK
 from hadron_tasks.logs import configure_logging
 from hadron_tasks.pokes import DRAIN_QUEUE, DRAIN_TASK
 from hadron_tasks.settings import Settings, get_settings
@@ -23,6 +24,10 @@ REST_QUEUE = "rest"
 
 POKE_EVERY_S = 2.0
 """How often beat looks whether a stream has data and no drain: the net under lost pokes."""
+
+STORE_LETTERS_EVERY_S = 60.0
+"""How often beat looks for dead letters that wait in Redis: the net under requests that got lost,
+and what moves them when PostgreSQL is back."""
 
 HOUSEKEEPING_EVERY_S = 3600.0
 
@@ -74,6 +79,9 @@ def make_app(settings: Settings) -> Celery:
             "socket_keepalive": True,
             "health_check_interval": 10,
         },
+        # What reaches no task is a dead letter all the same.
+        broker_transport="hadron_tasks.tasks.broker:Transport",
+        worker_consumer="hadron_tasks.tasks.lost_work:LetterConsumer",
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         beat_scheduler="hadron_tasks.schedule.HadronScheduler",
@@ -102,6 +110,11 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "options": {"expires": POKE_EVERY_S * 5},
         }
         for venue in settings.venues
+    }
+    schedule["store-letters"] = {
+        "task": STORE_TASK,
+        "schedule": STORE_LETTERS_EVERY_S,
+        "options": {"expires": STORE_LETTERS_EVERY_S},
     }
     for name in ("keep_partitions", "tidy_streams"):
         schedule[name.replace("_", "-")] = {

@@ -15,6 +15,7 @@ from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.store.dead_tasks import DeadTask, resolve_tasks, write_dead_tasks
 
 ROOM_KEY = "hadron:letters"
+STORE_TASK = "hadron.store_letters"
 MOVED_AT_ONCE = 200
 
 _LETTER = b"l"
@@ -24,8 +25,11 @@ Waiting = DeadTask | bytes
 """A letter, or the identity of one whose retry succeeded."""
 
 
-def put(client: redis.Redis, what: Waiting) -> None:
+def put(client: redis.Redis, what: Waiting) -> bool:
     """Leave a letter, or the identity of a resolved one, in the waiting room.
+
+    Returns:
+        Whether the room was empty before.
 
     Raises:
         StreamUnavailable: Redis cannot be reached or takes no more data.
@@ -35,7 +39,10 @@ def put(client: redis.Redis, what: Waiting) -> None:
     else:
         fields = {_LETTER: what.model_dump_json().encode("utf-8", "backslashreplace")}
     try:
-        client.xadd(ROOM_KEY, fields)  # type: ignore[arg-type]
+        with client.pipeline(transaction=True) as pipeline:
+            pipeline.xadd(ROOM_KEY, fields)  # type: ignore[arg-type]
+            pipeline.xlen(ROOM_KEY)
+            return bool(pipeline.execute()[1] == 1)
     except redis.RedisError as error:
         raise StreamUnavailable(f"Redis cannot take a dead letter now ({error}).") from error
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from celery import Task
 from celery.exceptions import Ignore, Reject, Retry
+from redis import RedisError
 
 from hadron_tasks.errors import StoreNotReady, StoreUnavailable, StreamUnavailable
 from hadron_tasks.letter_room import Waiting
 from hadron_tasks.redaction import redacted_error
 from hadron_tasks.task_past import Past
-from hadron_tasks.tasks import letters
-from hadron_tasks.tasks.letters import Fault, Sent
+from hadron_tasks.tasks import letters, starts
+from hadron_tasks.tasks.connections import redis_client
+from hadron_tasks.tasks.letters import Fault, Sent, queue_of
 from hadron_tasks.tasks.retries import TryAgain, decide, may_pass
 
 
@@ -32,6 +36,7 @@ class HadronTask(Task):  # type: ignore[misc]
     """
 
     abstract = True
+    Request = "hadron_tasks.tasks.lost_work:LetterRequest"
     attempts: int = 3
     """How often an error that may be a bug is tried, in all, before it is a dead letter."""
     is_poke: bool = False
@@ -45,15 +50,36 @@ class HadronTask(Task):  # type: ignore[misc]
         if self.request.called_directly:
             return super().__call__(*args, **kwargs)
         past = Past.of(vars(self.request))
+        redelivered = (self.request.delivery_info or {}).get("redelivered")
+        if redelivered:
+            self._refuse_if_it_kills(past)
         try:
             result = self.run(*args, **kwargs)
         except (Ignore, Reject, Retry):
             raise
         except Exception as error:  # noqa: BLE001 - decided upon, and raised again
             self._failed(error, past)
+        finally:
+            if redelivered:
+                with suppress(RedisError):
+                    starts.ended(redis_client(), self.request.id)
         if past.letter is not None:
             self._keep(past.letter)
         return result
+
+    def _refuse_if_it_kills(self, past: Past) -> None:
+        """Give up on a task that ended its process every time it was started."""
+        try:
+            deaths = starts.deaths_before(redis_client(), self.request.id)
+        except StreamUnavailable:
+            return
+        if deaths >= starts.MOST_DEATHS:
+            words = (
+                f"It was started {deaths} times and did not end: each time its process or its "
+                "worker was killed, ran out of memory or crashed."
+            )
+            self._bury(Fault("WorkerLostError", words), replace(past, failures=deaths - 1))
+            raise Ignore
 
     def _failed(self, error: Exception, past: Past) -> NoReturn:
         told = redacted_error(error)
@@ -64,11 +90,7 @@ class HadronTask(Task):  # type: ignore[misc]
             again = decide(error, past, self.attempts, datetime.now(UTC))
             if again is not None:
                 self._send_again(told, again)
-        request = self.request
-        queue = queue_of(request.delivery_info)
-        sent = Sent(request.id, self.name, request.args, request.kwargs, queue, past)
-        by_cause = self.is_poke or past.scheduled
-        self._keep(letters.letter_of(sent, Fault.of(error), self, by_cause=by_cause))
+        self._bury(Fault.of(error), past)
         raise told
 
     def _send_again(self, error: Exception, again: TryAgain) -> None:
@@ -89,18 +111,19 @@ class HadronTask(Task):  # type: ignore[misc]
             raise Reject(failure, requeue=True) from None
         raise Retry(exc=error, when=again.wait_s, sig=signature)
 
+    def _bury(self, fault: Fault, past: Past) -> None:
+        request = self.request
+        queue = queue_of(request.delivery_info)
+        sent = Sent(request.id, self.name, request.args, request.kwargs, queue, past)
+        by_cause = self.is_poke or past.scheduled
+        self._keep(letters.letter_of(sent, fault, self, by_cause=by_cause))
+
     def _keep(self, what: Waiting) -> None:
         try:
             letters.keep(what)
         except StreamUnavailable as failure:
             # Kept nowhere: the message goes back to its queue, and the task is done again.
             raise Reject(failure, requeue=True) from None
-
-
-def queue_of(delivery_info: Any) -> str | None:
-    """The queue that a message came by; each has a routing key of its own name."""
-    queue = (delivery_info or {}).get("routing_key")
-    return queue if isinstance(queue, str) else None
 
 
 Report = dict[str, Any]

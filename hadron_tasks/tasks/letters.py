@@ -73,6 +73,12 @@ class Sent:
     past: Past = field(default_factory=Past)
 
 
+def queue_of(delivery_info: Any) -> str | None:
+    """The queue that a message came by; each has a routing key of its own name."""
+    queue = (delivery_info or {}).get("routing_key")
+    return queue if isinstance(queue, str) else None
+
+
 def letter_of(sent: Sent, fault: Fault, task: Task | None, *, by_cause: bool) -> DeadTask:
     """The dead letter of a task.
 

@@ -14,6 +14,8 @@ import psycopg2
 import redis
 from celery import Celery
 
+from hadron_tasks import counters
+from hadron_tasks.counters import Counter
 from hadron_tasks.local.redis_server import RedisServer
 
 HADRON = str(Path(sys.executable).with_name("hadron"))
@@ -80,6 +82,25 @@ class LetterWorker:
         )
         found = [row[0] for row in rows]
         return [one for one in found if all(one[name] == columns[name] for name in columns)]
+
+    def unreadable(self, words: str = "", body: bytes | None = None) -> dict[str, Any] | None:
+        """The letter of a message that could not be read, by a part of its error or by its body."""
+        rows = self.query(
+            "SELECT to_jsonb(d) - 'identity' FROM dead_letters d WHERE args IS NULL"
+            " AND strpos(message, %s) > 0 AND coalesce(raw_frame = %s, true)",
+            words,
+            body,
+        )
+        return dict(rows[0][0]) if rows else None
+
+    def ended(self, task: str, state: str) -> int:
+        """How often a task ended in a state, by the workers' own count."""
+        return counters.read(self.redis, Counter.TASKS).get((f"test.{task}", state), 0)
+
+    def revoked(self) -> set[str]:
+        """The ids that the worker knows to be revoked."""
+        answers = self.celery.control.inspect(timeout=0.3).revoked() or {}
+        return {task_id for ids in answers.values() for task_id in ids}
 
     def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = 20) -> Any:
         """What ``condition`` gives, once it is true."""

@@ -1,0 +1,146 @@
+"""What never reaches its task is a dead letter, or its work is done by redelivery."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from letter_worker import LetterWorker
+
+pytestmark = pytest.mark.xdist_group("dead letters")
+
+
+def envelope(body: bytes, queue: str = "maintenance", **changes: Any) -> dict[str, Any]:
+    """A message as it lies on a queue, with a body of any kind."""
+    task_id = str(uuid4())
+    return {
+        "body": base64.b64encode(body).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {"task": "test.misconfigured", "id": task_id, "lang": "py"},
+        "properties": {
+            "correlation_id": task_id,
+            "delivery_info": {"exchange": queue, "routing_key": queue},
+            "delivery_tag": str(uuid4()),
+            "body_encoding": "base64",
+        },
+    } | changes
+
+
+def test_a_killed_process_loses_nothing_the_task_is_done_by_redelivery(
+    worker: LetterWorker, tmp_path: Path
+) -> None:
+    worker.send("killed", str(tmp_path / "survivor"))
+    worker.wait_for(lambda: worker.ended("killed", "success") == 1, "success")
+    assert worker.letters("killed") == []
+    assert worker.redis.keys("hadron:starts:*") == []
+
+
+def test_a_task_that_kills_every_process_is_given_up(worker: LetterWorker) -> None:
+    task_id = worker.send("kills_always")
+    (letter,) = worker.wait_for(lambda: worker.letters("kills_always"), "the letter")
+    assert (letter["error_type"], letter["task_id"]) == ("WorkerLostError", task_id)
+    assert letter["attempts"] == 3
+    assert "3 times" in letter["message"]
+
+
+def test_a_hard_time_limit_is_a_letter(worker: LetterWorker) -> None:
+    task_id = worker.send("hangs")
+    (letter,) = worker.wait_for(lambda: worker.letters("hangs"), "the letter")
+    assert (letter["error_type"], letter["task_id"]) == ("TimeLimitExceeded", task_id)
+    assert letter["args"] == []
+
+
+def test_an_unknown_task_is_a_letter(worker: LetterWorker) -> None:
+    task_id = worker.send("of_a_newer_version", 1, 2)
+    (letter,) = worker.wait_for(lambda: worker.letters("of_a_newer_version"), "the letter")
+    assert (letter["error_type"], letter["task_id"]) == ("NotRegistered", task_id)
+    assert (letter["args"], letter["queue"]) == ([1, 2], "maintenance")
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (envelope(b"{not json"), "Expecting"),
+        (envelope(b"[1, 2]"), "not the arguments of a task"),
+        (envelope(b"[{}, {}, {}]"), "not the arguments of a task"),
+        (envelope(b"[[], [], {}]"), "not the arguments of a task"),
+        (envelope(b"7"), "not the arguments of a task"),
+        (
+            envelope(b"cos\nsystem\n", **{"content-type": "application/x-python-serialize"}),
+            "pickle",
+        ),
+        (envelope(b"[[], {}, {}]", headers={}), "names no task"),
+        (envelope(b"[[], {}, {}]", headers={"task": ["a"], "id": "1"}), "unhashable"),
+        (envelope(b"[[], {}, {}]", headers={"task": "test.misconfigured"}), "id"),
+        (
+            envelope(
+                b"[[], {}, {}]", headers={"task": "test.misconfigured", "id": "2", "eta": "soon"}
+            ),
+            "ETA",
+        ),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else value,
+)
+def test_a_message_that_cannot_be_read_is_a_letter(
+    worker: LetterWorker, message: dict[str, Any], words: str
+) -> None:
+    worker.redis.lpush("maintenance", json.dumps(message))
+    letter = worker.wait_for(lambda: worker.unreadable(words), "the letter")
+    assert letter["queue"] == "maintenance"
+    assert letter["args"] is None
+    assert letter["raw_frame"] is not None
+    assert worker.process is not None
+    assert worker.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b"not json at all",
+        b"\xff\xfe\x00",
+        b"[1]",
+        b'"text"',
+        b"{}",
+        b'{"properties": {"delivery_tag": "1"}}',
+        b'{"properties": {"delivery_info": {"exchange": "", "routing_key": "x"}}, "body": ""}',
+        json.dumps(envelope(b"") | {"headers": 3}).encode(),
+        json.dumps(envelope(b"") | {"body": "A"}).encode(),
+        b'{"__type__": "datetime", "__value__": 3}',
+    ],
+    ids=str,
+)
+def test_a_queue_item_that_is_no_message_is_a_letter(worker: LetterWorker, item: bytes) -> None:
+    worker.redis.lpush("maintenance", item)
+    letter = worker.wait_for(lambda: worker.unreadable(body=item), "the letter")
+    assert (letter["error_type"], letter["queue"]) == ("NoMessage", "maintenance")
+    assert worker.process is not None
+    assert worker.process.poll() is None
+
+
+def test_revoked_work_is_a_letter(worker: LetterWorker, tmp_path: Path) -> None:
+    task_id = str(uuid4())
+    worker.celery.control.revoke(task_id)
+    worker.wait_for(lambda: task_id in worker.revoked(), "the revocation")
+    worker.send("misconfigured", str(tmp_path), task_id=task_id)
+    (letter,) = worker.wait_for(
+        lambda: worker.letters("misconfigured", error_type="Revoked"), "the letter"
+    )
+    assert letter["task_id"] == task_id
+
+
+def test_expired_work_is_a_letter_unless_another_comes(worker: LetterWorker) -> None:
+    scheduled = {"hadron": {"scheduled": True}}
+    worker.send("misconfigured", "followed by another", expires=-5, headers=scheduled)
+    worker.send("poke", "expired", expires=-5)
+    worker.send("misconfigured", "by hand", expires=-5)
+    worker.wait_for(
+        lambda: worker.letters("misconfigured", error_type="Expired", args=["by hand"]),
+        "the letter",
+    )
+    assert len(worker.letters("misconfigured", error_type="Expired")) == 1
+    assert worker.letters("poke", args=["expired"]) == []
