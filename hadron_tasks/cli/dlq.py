@@ -1,4 +1,4 @@
-"""``hadron dlq``: frames that could not be stored, and trying them again."""
+"""``hadron dlq``: frames and tasks that failed for good, and trying them again."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from rich.console import Console
 from rich.progress import Progress
 
 from hadron_tasks.cli.connect import database, redis_client, redis_url
 from hadron_tasks.cli.moment import MOMENT
 from hadron_tasks.cli.output import console, print_json, sheet, table
 from hadron_tasks.errors import HadronError
-from hadron_tasks.pokes import DrainPoker
-from hadron_tasks.raw_stream import frame_fields, stream_key
+from hadron_tasks.letter_retry import LetterSender
 from hadron_tasks.store import letter_box
 from hadron_tasks.store.letter_box import Chosen, Letter
 
 RETRY_BATCH = 500
-MOST_WAITING = 20_000
-"""Retrying pauses while the stream holds more entries: live frames come first."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -33,8 +33,8 @@ def _filters(command: _Command) -> _Command:
     """The options that choose letters."""
     for option in (
         click.option("--kind", type=click.Choice(["message", "task"])),
-        click.option("--task", help="Name of the task that failed."),
-        click.option("--venue", help="Venue that sent the frame."),
+        click.option("--task", help="Name of the task that failed, with or without 'hadron.'."),
+        click.option("--venue", help="Venue that the frame or the task is about."),
         click.option("--error", help="Type of the error, or a part of its message."),
         click.option("--fingerprint", help="Letters of one cause, as 'list' shows it."),
         click.option("--since", type=MOMENT, help="Failed since: 15m, 2h, 7d, or a time (UTC)."),
@@ -45,7 +45,7 @@ def _filters(command: _Command) -> _Command:
 
 @click.group()
 def dlq() -> None:
-    """Dead letters: what could not be stored, with its frame and its error."""
+    """Dead letters: frames and tasks that failed for good, with all it takes to try them again."""
 
 
 @dlq.command("list")
@@ -59,6 +59,7 @@ def list_command(limit: int, as_json: bool, **filters: Any) -> None:
     Examples:
       hadron dlq list
       hadron dlq list --venue kalshi --since 1h --json
+      hadron dlq list --kind task --error TimeLimitExceeded
     """
     with database() as connection:
         found = letter_box.groups(connection, Chosen(**filters), limit)
@@ -74,7 +75,7 @@ def list_command(limit: int, as_json: bool, **filters: Any) -> None:
                     {
                         "fingerprint": one.fingerprint,
                         "count": one.count,
-                        "source": one.venue or one.task_name,
+                        "source": one.task_name or one.venue,
                         "error": one.error_type,
                         "place": one.place,
                         "newest": one.newest_id,
@@ -91,7 +92,7 @@ def list_command(limit: int, as_json: bool, **filters: Any) -> None:
 @click.argument("letter_id", type=int)
 @click.option("--json", "as_json", is_flag=True)
 def show(letter_id: int, as_json: bool) -> None:
-    """Show one dead letter: its frame, its error, where it happened.
+    """Show one dead letter: its frame or its task's arguments, its error, where it happened.
 
     \b
     Example:
@@ -110,7 +111,7 @@ def show(letter_id: int, as_json: bool) -> None:
         shown.pop(name, None)
     console.print(sheet("Dead letter", [shown]))
     if letter.raw_frame is not None:
-        click.echo("Frame:")
+        click.echo("Frame:" if letter.kind == "message" else "As it was on the queue:")
         click.echo(_readable(letter.raw_frame))
     if letter.traceback:
         click.echo(letter.traceback)
@@ -120,52 +121,68 @@ def show(letter_id: int, as_json: bool) -> None:
 @click.argument("letter_ids", type=int, nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All that are dead.")
 @_filters
-@click.option("--limit", type=int, help="At most so many.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the oldest first.")
 @click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
 def retry(
     letter_ids: tuple[int, ...], every: bool, limit: int | None, dry_run: bool, **filters: Any
 ) -> None:
-    """Send dead frames through the raw stream again, with their original receive time.
+    """Try again: frames with their original receive time, tasks with their arguments.
 
-    A frame that is stored now resolves its letter; one that fails again is dead again, with an
-    attempt more. Nothing is stored twice.
+    What succeeds now resolves its letter; what fails again is dead again, with its attempts
+    counted. Nothing is stored twice. Letters are sent in batches, and only while live work does
+    not wait.
 
     \b
     Examples:
       hadron dlq retry 42 43
       hadron dlq retry --fingerprint 9f2c31ab77d0 --limit 1000
+      hadron dlq retry --task crawl_page
       hadron dlq retry --all --dry-run
     """
     chosen = _required_choice(letter_ids, every, filters)
-    chosen = replace(chosen, kind="message", statuses=("dead",))
-    with database() as connection, redis_client() as client, Progress() as progress:
-        total = letter_box.count(connection, chosen)
+    chosen = replace(chosen, statuses=("dead",))
+    with database() as connection, redis_client() as client:
+        wanted = letter_box.count(connection, chosen)
+        total = letter_box.count(connection, replace(chosen, retryable=True))
+        if wanted > total:
+            click.echo(
+                f"{wanted - total:,} cannot be sent again, because nobody can read them. "
+                "Look at them with 'hadron dlq show', then discard them.",
+                err=True,
+            )
         total = total if limit is None else min(total, limit)
         if dry_run:
-            click.echo(f"{total:,} frames would be tried again.")
+            click.echo(f"{total:,} letters would be tried again.")
             return
+        sent = _send_again(connection, LetterSender(client, redis_url()), chosen, total)
+    click.echo(f"{sent:,} letters sent again. What became of them: hadron dlq stats")
+
+
+def _send_again(connection: PgConnection, sender: LetterSender, chosen: Chosen, total: int) -> int:
+    sent, after = 0, 0
+    with Progress(console=Console(stderr=True)) as progress, closing(sender):
         bar = progress.add_task("Retrying", total=total)
-        sent, after = 0, 0
         while sent < total:
-            for venue in _venues_waiting(client):
-                progress.update(bar, description=f"Waiting for {venue}'s stream")
+            while full := sender.full():
+                progress.update(bar, description=f"Waiting for {', '.join(full)}")
                 time.sleep(0.5)
             batch = letter_box.take_for_retry(
                 connection, chosen, after=after, batch=min(RETRY_BATCH, total - sent)
             )
             if not batch:
                 break
-            with client.pipeline(transaction=False) as pipeline:
-                for venue, frame in batch:
-                    pipeline.xadd(stream_key(venue), frame_fields(frame))  # type: ignore[arg-type]
-                pipeline.execute()
+            try:
+                sender.send(batch)
+            except BaseException:
+                # Some may be on their way: what becomes of them is noted all the same.
+                letter_box.give_back(connection, [one.letter_id for one in batch])
+                progress.stop()
+                click.echo(f"Stopped: {sent:,} of {total:,} letters sent again.", err=True)
+                raise
             sent += len(batch)
-            after = batch[-1][1].letter_id or after
+            after = batch[-1].letter_id
             progress.update(bar, completed=sent, description="Retrying")
-            poker = DrainPoker(redis_url())
-            for venue in {venue for venue, _ in batch}:
-                poker.poke(venue)
-    click.echo(f"{sent:,} frames sent again. What became of them: hadron dlq stats")
+    return sent
 
 
 @dlq.command("discard")
@@ -231,14 +248,6 @@ def _required_choice(letter_ids: tuple[int, ...], every: bool, filters: dict[str
             "Say which: letter numbers, a filter such as --fingerprint, or --all."
         )
     return Chosen(ids=letter_ids or None, **given)
-
-
-def _venues_waiting(client: Any) -> list[str]:
-    return [
-        key.decode().removeprefix(stream_key(""))
-        for key in client.scan_iter(stream_key("*"))
-        if client.xlen(key) > MOST_WAITING
-    ]
 
 
 def _document(letter: Letter) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg2 import sql
@@ -26,6 +26,8 @@ class Chosen:
     fingerprint: str | None = None
     since: datetime | None = None
     statuses: tuple[str, ...] = ("dead", "retrying")
+    retryable: bool = False
+    """Only what can be sent again: not messages that nobody could read."""
 
     def where(self) -> tuple[sql.Composable, dict[str, Any]]:
         """The condition, and its parameters."""
@@ -36,6 +38,8 @@ class Chosen:
             if value is not None:
                 clauses.append(sql.SQL(clause))
                 values[name] = list(value) if name == "ids" else value
+        if self.retryable:
+            clauses.append(sql.SQL("(kind = 'message' OR args IS NOT NULL)"))
         if self.error is not None:
             values["error_part"] = f"%{_literally(self.error)}%"
         return sql.SQL(" AND ").join(clauses), values
@@ -44,7 +48,7 @@ class Chosen:
 _CLAUSES = {
     "ids": "id = ANY(%(ids)s)",
     "kind": "kind = %(kind)s",
-    "task": "task_name = %(task)s",
+    "task": "task_name IN (%(task)s, 'hadron.' || %(task)s)",
     "venue": "venue = %(venue)s",
     "error": "(error_type = %(error)s OR message ILIKE %(error_part)s)",
     "fingerprint": "fingerprint = %(fingerprint)s",
@@ -96,6 +100,29 @@ class Letter:
     last_failed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class FrameAgain:
+    """A frame that goes through its raw stream once more."""
+
+    letter_id: int
+    venue: str
+    frame: RawFrame
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAgain:
+    """A task that is sent to its queue once more."""
+
+    letter_id: int
+    identity: bytes
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    queue: str | None
+
+
+Again = FrameAgain | TaskAgain
+
 _LETTER = sql.SQL(
     "id, kind, status, fingerprint, venue, connection, raw_frame, received_at_ns, task_id,"
     " task_name, args, kwargs, queue, error_type, message, place, traceback, attempts,"
@@ -112,11 +139,19 @@ _GROUPS = sql.SQL("""
     ORDER BY g.last_failed_at DESC LIMIT %(limit)s
 """)
 _TAKE = sql.SQL("""
-    UPDATE dead_letters SET status = 'retrying'
-    WHERE id IN (SELECT id FROM dead_letters WHERE {where} AND kind = 'message' AND id > %(after)s
+    UPDATE dead_letters SET status = 'retrying', retried_at = now()
+    WHERE id IN (SELECT id FROM dead_letters WHERE {where} AND id > %(after)s
                  ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
-    RETURNING id, venue, raw_frame, received_at_ns, connection
+    RETURNING id, kind, venue, raw_frame, received_at_ns, connection,
+              identity, task_name, args, kwargs, queue
 """)
+_GIVE_BACK = """
+    UPDATE dead_letters SET status = 'dead' WHERE id = ANY(%s) AND status = 'retrying'
+"""
+_GIVE_UP_WAITING = """
+    UPDATE dead_letters SET status = 'dead'
+    WHERE status = 'retrying' AND retried_at < now() - %s
+"""
 
 
 def groups(connection: PgConnection, chosen: Chosen, limit: int) -> list[LetterGroup]:
@@ -142,7 +177,7 @@ def statistics(connection: PgConnection) -> list[dict[str, Any]]:
     """How many letters there are by status, kind, venue or task, and error."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT status, kind, coalesce(venue, task_name) AS source, error_type, count(*)"
+            "SELECT status, kind, coalesce(task_name, venue) AS source, error_type, count(*)"
             " FROM dead_letters GROUP BY 1, 2, 3, 4 ORDER BY 1, 5 DESC, 3, 4"
         )
         names = ("status", "kind", "source", "error_type", "count")
@@ -170,22 +205,36 @@ def letters(connection: PgConnection, chosen: Chosen, *, page: int = 500) -> Ite
 
 def take_for_retry(
     connection: PgConnection, chosen: Chosen, *, after: int, batch: int
-) -> list[tuple[str, RawFrame]]:
-    """Mark the next messages as being retried, and give their venues and frames.
+) -> list[Again]:
+    """Mark the next letters as being retried, and give what is to be sent, in order.
 
-    They carry their letter's number: stored, it is resolved; failed again, it is dead again.
+    It carries its letter's number or identity: done, the letter is resolved; failed again, it is
+    dead again.
 
     Args:
         after: The last letter number taken before.
     """
-    where, values = chosen.where()
+    where, values = replace(chosen, retryable=True).where()
     with connection, connection.cursor() as cursor:
         cursor.execute(_TAKE.format(where=where), values | {"after": after, "batch": batch})
-        taken = sorted(cursor.fetchall())
-    return [
-        (venue, RawFrame(bytes(frame), received_ns, connection_name, letter_id))
-        for letter_id, venue, frame, received_ns, connection_name in taken
-    ]
+        rows = cursor.fetchall()
+    return sorted((_again(row) for row in rows), key=lambda one: one.letter_id)
+
+
+def give_back(connection: PgConnection, letter_ids: list[int]) -> None:
+    """Mark letters that were taken and not sent as dead again."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_GIVE_BACK, (letter_ids,))
+
+
+def give_up_waiting(connection: PgConnection, longest: timedelta) -> int:
+    """Mark as dead again what was sent long ago and never heard of; returns how many.
+
+    Nothing is wrong when it is heard of after all: what was done is resolved all the same.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_GIVE_UP_WAITING, (longest,))
+        return int(cursor.rowcount)
 
 
 def discard(connection: PgConnection, chosen: Chosen) -> int:
@@ -199,6 +248,14 @@ def discard(connection: PgConnection, chosen: Chosen) -> int:
             values,
         )
         return int(cursor.rowcount)
+
+
+def _again(row: tuple[Any, ...]) -> Again:
+    letter_id, kind, venue, raw, received_ns, connection, identity, name, args, kwargs, queue = row
+    if kind == "message":
+        frame = RawFrame(bytes(raw), received_ns, connection, letter_id)
+        return FrameAgain(letter_id, venue, frame)
+    return TaskAgain(letter_id, bytes(identity), name, args, kwargs or {}, queue)
 
 
 def _with_bytes(row: tuple[Any, ...]) -> list[Any]:

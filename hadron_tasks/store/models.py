@@ -424,6 +424,11 @@ class DeadLetter(Base):
         UniqueConstraint("identity"),
         Index("ix_dead_letters_status_fingerprint", "status", "fingerprint"),
         Index("ix_dead_letters_first_failed_at", "first_failed_at"),
+        Index(
+            "ix_dead_letters_retried_at",
+            "retried_at",
+            postgresql_where=text("status = 'retrying'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -452,6 +457,8 @@ class DeadLetter(Base):
     status: Mapped[str] = mapped_column(server_default="dead")
     first_failed_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     last_failed_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    retried_at: Mapped[datetime | None]
+    """When it was last sent again."""
 
 
 class IngestCount(Base):

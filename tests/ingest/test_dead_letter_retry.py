@@ -16,7 +16,7 @@ from hadron_tasks.ingest.venue_rules import VenueRules
 from hadron_tasks.raw_stream import RawFrame, frame_fields, parse_entries
 from hadron_tasks.store import letter_box
 from hadron_tasks.store.instruments import InstrumentCache
-from hadron_tasks.store.letter_box import Chosen
+from hadron_tasks.store.letter_box import Again, Chosen, FrameAgain
 from hadron_tasks.venues.registry import rules_for
 
 NOON_NS = NOON_US * 1000
@@ -60,10 +60,14 @@ def failed(connection: PgConnection) -> list[RawFrame]:
     return frames
 
 
-def again(taken: list[tuple[str, RawFrame]]) -> list[Any]:
+def frames_of(taken: list[Again]) -> list[RawFrame]:
+    return [one.frame for one in taken if isinstance(one, FrameAgain)]
+
+
+def again(taken: list[Again]) -> list[Any]:
     """The frames as a drain reads them back from the stream."""
     as_stored = []
-    for _, frame in taken:
+    for frame in frames_of(taken):
         fields = frame_fields(frame)
         as_stored += parse_entries(
             {k: v if isinstance(v, bytes) else b"%d" % v for k, v in fields.items()}
@@ -112,7 +116,7 @@ def test_after_the_mend_a_retry_stores_the_frames_as_first_received(
     connection: PgConnection, failed: list[RawFrame]
 ) -> None:
     taken = letter_box.take_for_retry(connection, Chosen(), after=0, batch=100)
-    assert [(frame.data, frame.received_ns) for _, frame in taken] == [
+    assert [(frame.data, frame.received_ns) for frame in frames_of(taken)] == [
         (frame.data, frame.received_ns) for frame in failed
     ]
     assert statuses(connection) == {"retrying": 10}
@@ -143,8 +147,8 @@ def test_letters_are_taken_in_batches_each_once(connection: PgConnection) -> Non
     after, seen = 0, []
     dead = Chosen(statuses=("dead",))
     while batch := letter_box.take_for_retry(connection, dead, after=after, batch=4):
-        seen += [frame.letter_id for _, frame in batch]
-        after = seen[-1] or 0
+        seen += [one.letter_id for one in batch]
+        after = seen[-1]
     assert len(seen) == len(set(seen)) == 10
 
 
