@@ -9,30 +9,43 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Annotated, Any
 
-from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import execute_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from hadron_tasks.store.dead_letters import storable
 
-# A failure is written once: an entry of the waiting room may be moved twice. A letter that was
-# resolved or discarded stays so, unless it stands for a cause and not for one task's work.
-_INSERT = sql.SQL("""
+_INSERT = """
     INSERT INTO dead_letters (kind, identity, fingerprint, venue, raw_frame, task_id, task_name,
                               args, kwargs, queue, error_type, message, place, traceback,
                               attempts, first_failed_at, last_failed_at)
     VALUES %s
-    ON CONFLICT (identity) DO UPDATE SET
-        status = CASE WHEN {reopens} OR dead_letters.status = 'retrying'
-                      THEN 'dead' ELSE dead_letters.status END,
+"""
+_TELL_LAST = """
         attempts = dead_letters.attempts + EXCLUDED.attempts,
         last_failed_at = greatest(dead_letters.last_failed_at, EXCLUDED.last_failed_at),
         task_id = EXCLUDED.task_id, fingerprint = EXCLUDED.fingerprint,
         error_type = EXCLUDED.error_type, message = EXCLUDED.message, place = EXCLUDED.place,
         traceback = EXCLUDED.traceback
+"""
+# A task's failure is written once, since an entry of the waiting room may be moved twice; and a
+# letter that was resolved or discarded stays so.
+_OF_A_TASK = f"""
+    {_INSERT}
+    ON CONFLICT (identity) DO UPDATE SET
+        status = CASE WHEN dead_letters.status = 'retrying'
+                      THEN 'dead' ELSE dead_letters.status END, {_TELL_LAST}
     WHERE dead_letters.last_failed_at < EXCLUDED.last_failed_at OR dead_letters.status = 'retrying'
-""")
+"""
+# Failures of one cause come from many processes at once, in any order: each is counted (an entry
+# moved twice is counted twice), and one after the letter was resolved or discarded opens it anew.
+_OF_A_CAUSE = f"""
+    {_INSERT}
+    ON CONFLICT (identity) DO UPDATE SET
+        status = CASE WHEN dead_letters.status = 'retrying'
+                        OR dead_letters.last_failed_at < EXCLUDED.last_failed_at
+                      THEN 'dead' ELSE dead_letters.status END, {_TELL_LAST}
+"""
 _RESOLVE = """
     UPDATE dead_letters SET status = 'resolved'
     WHERE identity = ANY(%s) AND status IN ('dead', 'retrying')
@@ -104,11 +117,10 @@ def write_dead_tasks(cursor: Cursor, letters: Iterable[DeadTask]) -> int:
     for letter in letters:
         merged[letter.identity] = _together(merged.get(letter.identity), letter)
     written = 0
-    for by_cause in (False, True):
+    for by_cause, statement in ((False, _OF_A_TASK), (True, _OF_A_CAUSE)):
         rows = [_row(one) for one in merged.values() if one.by_cause is by_cause]
         if rows:
-            statement = _INSERT.format(reopens=sql.Literal(by_cause))
-            execute_values(cursor, statement.as_string(cursor), rows, page_size=len(rows))
+            execute_values(cursor, statement, rows, page_size=len(rows))
             written += cursor.rowcount
     return written
 

@@ -83,6 +83,9 @@ class HadronTask(Task):  # type: ignore[misc]
 
     def _failed(self, error: Exception, past: Past) -> NoReturn:
         told = redacted_error(error)
+        if isinstance(error, MemoryError):
+            # A worker that hears of one from its pool ends itself, and of the same task again.
+            told = RuntimeError("The task ran out of memory.")
         if self.is_poke:
             if may_pass(error):
                 raise told

@@ -37,6 +37,10 @@ from hadron_tasks.tasks.letters import Fault, Sent, queue_of
 
 _STORE_EXPIRES_S = 60
 
+_SEEN_TO = (Ignore, Reject, Retry, Terminated, WorkerLostError, TimeLimitExceeded)
+"""How a task ends that is done with, is delivered again, or has its letter: a revoked one from a
+signal, one that ran too long from :meth:`LetterRequest.on_timeout`."""
+
 _log = get_logger(__name__)
 
 
@@ -90,6 +94,13 @@ class LetterConsumer(Consumer):  # type: ignore[misc]
 class LetterRequest(Request):  # type: ignore[misc]
     """A task on its way through a worker's pool."""
 
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """It ran into its time limit. With a hard one its message is acknowledged at once."""
+        if not soft:
+            words = "It ran longer than its hard time limit allows; its process was ended."
+            self._bury(Fault("TimeLimitExceeded", words))
+        super().on_timeout(soft, timeout)
+
     def on_failure(
         self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
     ) -> None:
@@ -97,20 +108,14 @@ class LetterRequest(Request):  # type: ignore[misc]
 
         With ``return_ok`` the task's own process said so, and has seen to its letter.
         """
-        if not return_ok:
-            self._bury(exc_info)
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if not (return_ok or isinstance(error, _SEEN_TO)):
+            words = redact(str(error))[: letters.LONGEST_MESSAGE]
+            trace = redact(str(exc_info.traceback))
+            self._bury(Fault(type(error).__name__, words, traceback=trace))
         super().on_failure(exc_info, send_failed_event, return_ok)
 
-    def _bury(self, exc_info: Any) -> None:
-        error = getattr(exc_info.exception, "exc", exc_info.exception)
-        if isinstance(error, Ignore | Reject | Retry | Terminated | WorkerLostError):
-            return  # done with, delivered again, or revoked, which has a signal of its own
-        fault = Fault(
-            type(error).__name__, redact(str(error)), traceback=redact(str(exc_info.traceback))
-        )
-        if isinstance(error, TimeLimitExceeded):
-            words = "It ran longer than its hard time limit allows; its process was ended."
-            fault = Fault(type(error).__name__, words)
+    def _bury(self, fault: Fault) -> None:
         past = Past.of(self.request_dict)
         queue = queue_of(self.delivery_info)
         sent = Sent(self.id, self.task.name, self.args, self.kwargs, queue, past)

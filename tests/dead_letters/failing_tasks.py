@@ -58,6 +58,12 @@ def kills_always() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@app.task(name="test.out_of_memory", base=HadronTask, attempts=1)  # type: ignore[untyped-decorator]
+def out_of_memory() -> None:
+    """Asks for more memory than there is."""
+    raise MemoryError
+
+
 @app.task(name="test.hangs", base=HadronTask, time_limit=1)  # type: ignore[untyped-decorator]
 def hangs() -> None:
     """Runs into its hard time limit."""

@@ -83,15 +83,18 @@ class LetterWorker:
         found = [row[0] for row in rows]
         return [one for one in found if all(one[name] == columns[name] for name in columns)]
 
-    def unreadable(self, words: str = "", body: bytes | None = None) -> dict[str, Any] | None:
-        """The letter of a message that could not be read, by a part of its error or by its body."""
+    def newest_letter(self) -> int:
+        """The number of the newest letter, or 0."""
+        return int(self.query("SELECT coalesce(max(id), 0) FROM dead_letters")[0][0])
+
+    def unreadable(self, after: int) -> dict[str, Any] | None:
+        """The first letter after a number of a message that could not be read."""
         rows = self.query(
-            "SELECT to_jsonb(d) - 'identity' FROM dead_letters d WHERE args IS NULL"
-            " AND strpos(message, %s) > 0 AND coalesce(raw_frame = %s, true)",
-            words,
-            body,
+            "SELECT to_jsonb(d) - 'identity', raw_frame FROM dead_letters d"
+            " WHERE args IS NULL AND id > %s ORDER BY id LIMIT 1",
+            after,
         )
-        return dict(rows[0][0]) if rows else None
+        return dict(rows[0][0]) | {"raw_frame": bytes(rows[0][1])} if rows else None
 
     def ended(self, task: str, state: str) -> int:
         """How often a task ended in a state, by the workers' own count."""
@@ -102,7 +105,7 @@ class LetterWorker:
         answers = self.celery.control.inspect(timeout=0.3).revoked() or {}
         return {task_id for ids in answers.values() for task_id in ids}
 
-    def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = 20) -> Any:
+    def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = 40) -> Any:
         """What ``condition`` gives, once it is true."""
         deadline = time.monotonic() + timeout_s
         while not (found := condition()):

@@ -42,17 +42,28 @@ def test_a_killed_process_loses_nothing_the_task_is_done_by_redelivery(
 
 def test_a_task_that_kills_every_process_is_given_up(worker: LetterWorker) -> None:
     task_id = worker.send("kills_always")
-    (letter,) = worker.wait_for(lambda: worker.letters("kills_always"), "the letter")
+    # A pool may take ten seconds to be sure that one of its processes is gone.
+    (letter,) = worker.wait_for(lambda: worker.letters("kills_always"), "the letter", 60)
     assert (letter["error_type"], letter["task_id"]) == ("WorkerLostError", task_id)
     assert letter["attempts"] == 3
     assert "3 times" in letter["message"]
+
+
+def test_a_task_out_of_memory_is_a_letter_and_does_not_end_its_worker(
+    worker: LetterWorker,
+) -> None:
+    task_id = worker.send("out_of_memory")
+    (letter,) = worker.wait_for(lambda: worker.letters("out_of_memory"), "the letter")
+    assert (letter["error_type"], letter["task_id"]) == ("MemoryError", task_id)
+    worker.wait_for(lambda: worker.ended("out_of_memory", "failure") == 1, "the end")
+    assert worker.celery.control.ping(timeout=2, limit=1)
 
 
 def test_a_hard_time_limit_is_a_letter(worker: LetterWorker) -> None:
     task_id = worker.send("hangs")
     (letter,) = worker.wait_for(lambda: worker.letters("hangs"), "the letter")
     assert (letter["error_type"], letter["task_id"]) == ("TimeLimitExceeded", task_id)
-    assert letter["args"] == []
+    assert (letter["args"], letter["attempts"]) == ([], 1)
 
 
 def test_an_unknown_task_is_a_letter(worker: LetterWorker) -> None:
@@ -89,11 +100,13 @@ def test_an_unknown_task_is_a_letter(worker: LetterWorker) -> None:
 def test_a_message_that_cannot_be_read_is_a_letter(
     worker: LetterWorker, message: dict[str, Any], words: str
 ) -> None:
+    before = worker.newest_letter()
     worker.redis.lpush("maintenance", json.dumps(message))
-    letter = worker.wait_for(lambda: worker.unreadable(words), "the letter")
+    letter = worker.wait_for(lambda: worker.unreadable(before), "the letter")
     assert letter["queue"] == "maintenance"
-    assert letter["args"] is None
-    assert letter["raw_frame"] is not None
+    assert words in letter["message"]
+    body = base64.b64decode(message["body"]).decode()
+    assert json.loads(letter["raw_frame"])["body"] == body
     assert worker.process is not None
     assert worker.process.poll() is None
 
@@ -115,9 +128,11 @@ def test_a_message_that_cannot_be_read_is_a_letter(
     ids=str,
 )
 def test_a_queue_item_that_is_no_message_is_a_letter(worker: LetterWorker, item: bytes) -> None:
+    before = worker.newest_letter()
     worker.redis.lpush("maintenance", item)
-    letter = worker.wait_for(lambda: worker.unreadable(body=item), "the letter")
+    letter = worker.wait_for(lambda: worker.unreadable(before), "the letter")
     assert (letter["error_type"], letter["queue"]) == ("NoMessage", "maintenance")
+    assert letter["raw_frame"] == item
     assert worker.process is not None
     assert worker.process.poll() is None
 
