@@ -31,6 +31,11 @@ and what moves them when PostgreSQL is back."""
 
 HOUSEKEEPING_EVERY_S = 3600.0
 
+BEAT_LOOKS_EVERY_S = 5
+"""The longest that beat sleeps: a change of the schedule is live so soon."""
+BEAT_LOCK_S = 15
+"""A beat that has not looked for so long is dead, and the one that stands by takes over."""
+
 FULL_CRAWL_AT = crontab(minute="15", hour="6")
 """UTC: between the American and the European day, outside the exchange's maintenance."""
 CRAWL_CHANGES_EVERY_S = 300.0
@@ -85,10 +90,10 @@ def make_app(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         beat_scheduler="hadron_tasks.schedule.HadronScheduler",
-        beat_max_loop_interval=5,
+        beat_max_loop_interval=BEAT_LOOKS_EVERY_S,
         redbeat_redis_url=broker,
         redbeat_key_prefix=BEAT_KEY_PREFIX,
-        redbeat_lock_timeout=25,
+        redbeat_lock_timeout=BEAT_LOCK_S,
         beat_schedule=default_schedule(settings),
     )
     return celery

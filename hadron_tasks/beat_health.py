@@ -16,7 +16,7 @@ KEY_PREFIX = "hadron:beat:"
 SCHEDULE_KEY = f"{KEY_PREFIX}:schedule"
 
 NOT_TICKING_AFTER_S = 30.0
-"""Beat looks every few seconds, and a standby takes over within its lock's 25 seconds."""
+"""Beat looks every few seconds, and a standby takes over within 20: see app.BEAT_LOCK_S."""
 
 
 def note_tick(client: redis.Redis) -> None:

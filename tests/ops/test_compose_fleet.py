@@ -1,0 +1,173 @@
+"""Every service of docker-compose.yml runs by its own command, scales, and loses nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+from local_containers import LocalFleet
+
+from hadron_tasks import beat_health
+from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState, is_fresh, parse_reports
+from hadron_tasks.local.reconcile import VenueAccount, settle
+from hadron_tasks.status import read_streams
+from hadron_tasks.store.accounts import Counts
+from hadron_tasks.worker_health import read_reports
+
+pytestmark = pytest.mark.fleet
+
+VENUES = ("kalshi", "polygon")
+RATE = 1000
+TAKEN_OVER_WITHIN_S = 60.0
+
+
+@pytest.fixture
+def fleet() -> Iterator[LocalFleet]:
+    directory = Path(tempfile.mkdtemp(prefix="hadron-compose-"))
+    directory.chmod(0o755)  # PostgreSQL does not run as root
+    made = LocalFleet(directory, {"SIMULATOR_RATE": str(RATE)})
+    yield made
+    made.kill()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_the_whole_file_runs_scales_and_ends_without_loss(fleet: LocalFleet) -> None:
+    since = datetime.now(UTC)
+    fleet.up()
+    assert all(fleet.of(name) for name in fleet.services if name != "migrate")
+    with closing(redis.Redis.from_url(fleet.redis_url)) as client:
+        check_what_people_look_at(fleet)
+
+        first, standby = fleet.of("beat")
+        killed_at = time.monotonic()
+        first.kill()
+        more = fleet.scale("worker", 4) + fleet.scale("kalshi-streamer", 2)
+        fleet.await_healthy(more)
+        check_names_and_keys(client)
+        until(lambda: ticks(fleet) > 5 * RATE, 60, fleet)
+
+        # Each has its grace period to end in, of 30 s: longer would fail.
+        fleet.scale("worker", 1)
+        fleet.scale("kalshi-streamer", 1)
+
+        until(
+            lambda: (beat_health.tick_age_s(client) or 99) < time.monotonic() - killed_at,
+            TAKEN_OVER_WITHIN_S,
+            fleet,
+        )
+        assert standby.is_running()
+        assert standby.check().returncode == 0
+        control(fleet, "pause")
+        until(
+            lambda: is_quiet(client) and all(s.backlog == 0 for s in read_streams(client, VENUES)),
+            60,
+            fleet,
+        )
+    for account in accounts(fleet, since):
+        assert account.sent, "the simulator sent nothing"
+        assert account.duplicates == 0
+        assert account.missing_unexplained == 0, account.differences[:10]
+        assert account.dead_letters == 0
+    check_secrets_are_kept(fleet)
+    fleet.stop()
+    check_nothing_was_left(fleet)
+
+
+def check_what_people_look_at(fleet: LocalFleet) -> None:
+    """Flower asks for its password; the exporter and each streamer tell their metrics."""
+    flower = f"http://{fleet.address('5555')}/"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        ask(flower)
+    assert "worker@worker-1" in ask(flower + "workers", fleet.secret("flower_auth"))
+    told = ask(f"http://{fleet.address('9309')}/metrics")
+    assert 'hadron_venue_live_connections{venue="kalshi"} 4.0' in told
+    assert 'hadron_workers{queue="rest"} 1.0' in told
+    assert 'hadron_disk_free_bytes{volume="postgres"}' in told
+
+
+def check_names_and_keys(client: redis.Redis) -> None:
+    """Nodes have names of their own, and no key is used twice."""
+    nodes = [report.node for report in read_reports(client) if report.is_fresh(time.time_ns())]
+    assert sorted(nodes) == ["rest@worker-rest-1", *(f"worker@worker-{n}" for n in range(1, 5))]
+    live = [
+        report
+        for report in parse_reports(client.hgetall(HEALTH_KEY).values())  # type: ignore[union-attr]
+        if report.state is ConnectionState.LIVE and is_fresh(report)
+    ]
+    kalshi = [report.connection for report in live if report.venue == "kalshi"]
+    assert len(kalshi) == len(set(kalshi)) == 4
+
+
+def check_secrets_are_kept(fleet: LocalFleet) -> None:
+    """No password stands in a log or in a list of processes."""
+    passwords = [
+        fleet.secret(name).rpartition(":")[2].encode() for name in fleet.document["secrets"]
+    ]
+    for container in fleet.containers.values():
+        seen = [container.log.read_bytes()]
+        if container.is_running():
+            assert container.process is not None
+            seen.append(Path(f"/proc/{container.process.pid}/cmdline").read_bytes())
+        for text in seen:
+            assert not any(password in text for password in passwords), container.name
+
+
+def check_nothing_was_left(fleet: LocalFleet) -> None:
+    """A container's own file system is read-only: nothing may be written into it."""
+    for container in fleet.containers.values():
+        assert list(container.directory.iterdir()) == [], container.name
+
+
+def ask(url: str, login: str = "") -> str:
+    headers = (
+        {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
+    )
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as reply:
+        return str(reply.read().decode())
+
+
+def control(fleet: LocalFleet, verb: str) -> Any:
+    url = f"http://{fleet.address('8703')}/{verb}"
+    with urllib.request.urlopen(urllib.request.Request(url, b"{}", method="POST")) as reply:
+        return json.load(reply)
+
+
+def ticks(fleet: LocalFleet) -> int:
+    with closing(psycopg2.connect(fleet.database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(sum(ticks), 0) FROM ingest_counts")
+        return int((cursor.fetchone() or (0,))[0])
+
+
+def is_quiet(client: redis.Redis) -> bool:
+    """Whether no streamer received a frame for some seconds."""
+    reports = parse_reports(client.hgetall(HEALTH_KEY).values())  # type: ignore[union-attr]
+    newest_ns = max((report.last_frame_ns or 0 for report in reports), default=0)
+    return time.time_ns() - newest_ns > 3e9
+
+
+def accounts(fleet: LocalFleet, since: datetime) -> list[VenueAccount]:
+    told = json.loads((fleet.directory / "volumes/simulator/simulator.json").read_text())
+    with closing(psycopg2.connect(fleet.database_url)) as connection:
+        nothing = {venue: Counts(*(0 for _ in fields(Counts))) for venue in VENUES}
+        return settle(connection, VENUES, since, nothing, Path(told["ledger_path"]))
+
+
+def until(holds: Callable[[], object], timeout_s: float, fleet: LocalFleet) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, fleet.tails()
+        time.sleep(0.2)
