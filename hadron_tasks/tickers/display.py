@@ -200,7 +200,7 @@ def _scoped(draft: Draft, subject: str) -> str:
     named = draft.outcome is not None and draft.outcome.code == scope
     if scope is None or scope == "DATE" or named or draft.rule.key.startswith(scope):
         return subject
-    return f"{subject} ({scope})"
+    return f"{subject} ({draft.scope_words or scope})"
 
 
 def _one_of(draft: Draft) -> str:

@@ -25,6 +25,7 @@ class Draft:
         "pieces",
         "rule",
         "scope",
+        "scope_words",
         "strike",
         "subtitle",
         "teams",
@@ -59,6 +60,8 @@ class Draft:
         self.home_first: bool | None = None
         self.period: str | None = rule.period or None
         self.scope: str | None = None
+        self.scope_words: str | None = None
+        """What the scope's code stands for, where that is known."""
         self.outcome: Outcome | None = None
         self.strike: Strike | None = None
         self.deadline: TickerDate | None = None

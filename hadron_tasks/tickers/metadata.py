@@ -20,6 +20,7 @@ CATEGORIES = {
     "politics": Category.POLITICS,
     "economics": Category.ECONOMICS,
     "financials": Category.FINANCIALS,
+    "commodities": Category.COMMODITIES,
     "crypto": Category.CRYPTO,
     "climate and weather": Category.WEATHER,
     "entertainment": Category.ENTERTAINMENT,

@@ -17,6 +17,7 @@ class Category(StrEnum):
     POLITICS = "politics"
     ECONOMICS = "economics"
     FINANCIALS = "financials"
+    COMMODITIES = "commodities"
     CRYPTO = "crypto"
     WEATHER = "weather"
     ENTERTAINMENT = "entertainment"

@@ -109,11 +109,26 @@ def _league_subject(league: League, market: tables.GameMarket) -> str:
     return f"{{year}} {league.name} {market.words}".rstrip()
 
 
+_WORD_KINDS = (
+    "city",
+    "state",
+    "coin",
+    "country",
+    "oscar",
+    "grammy",
+    "emmy",
+    "chip",
+    "company",
+    "altcoin",
+)
+"""What the tables of words name, and patterns ask for as ``(?P<city>)``."""
+
+
 @cache
 def _compiled() -> tuple[tuple[re.Pattern[str], tables.PatternRow], ...]:
     any_of = {
         kind: "|".join(sorted(map(re.escape, tables.words(kind)), key=len, reverse=True))
-        for kind in ("city", "state", "coin", "country", "oscar", "grammy", "emmy")
+        for kind in _WORD_KINDS
     }
     any_of["league"] = "|".join(sorted(tables.leagues(), key=len, reverse=True))
     any_of |= {"party": "[DR]", "number": r"\d{1,2}", "word": r"[A-Z0-9]{2,}"}

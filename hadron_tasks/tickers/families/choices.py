@@ -6,6 +6,7 @@ named only where a dictionary or the crawl knows its name in this very series.
 
 from __future__ import annotations
 
+from hadron_tasks.tickers.dates import within_year
 from hadron_tasks.tickers.draft import Draft
 from hadron_tasks.tickers.families.event_parts import read_event_part, read_event_parts
 from hadron_tasks.tickers.families.strikes import read_strike
@@ -17,6 +18,7 @@ PARTY_NAMES = {
     "DEM": "Democratic Party",
     "R": "Republican Party",
     "REP": "Republican Party",
+    "GOP": "Republican Party",
     "I": "Independent",
     "L": "Libertarian Party",
     "G": "Green Party",
@@ -87,9 +89,18 @@ def _read_season_wins(draft: Draft) -> None:
 
 
 def _read_outcomes(draft: Draft, market: list[str], offset: int) -> None:
-    for index, code in enumerate(market, offset):
-        draft.piece(index, "outcome", code)
-        draft.outcome = _outcome(draft, code)
+    """Read the outcome's code: all parts but a day of the event's year (``27-JAN01-OPEN``)."""
+    codes = []
+    for index, part in enumerate(market, offset):
+        moment = within_year(draft.when, part) if draft.when is not None else None
+        if moment is not None and part is not market[-1]:
+            draft.piece(index, "date", part)
+            draft.saw_date(moment)
+        else:
+            draft.piece(index, "outcome", part)
+            codes.append(part)
+    if codes:
+        draft.outcome = _outcome(draft, "-".join(codes))
 
 
 def _outcome(draft: Draft, code: str) -> Outcome:

@@ -73,9 +73,16 @@ def _rate_move(move: re.Match[str]) -> str:
     points = int(move["points"])
     if points == 0:
         return "hold"
-    return f"{'cut' if move['way'] == 'C' else 'hike'} {points} bp"
+    way = "cut" if move["way"] == "C" else "hike"
+    # 26 stands for everything beyond the usual step: "Cut >25bps".
+    return f"{way} by more than 25 bp" if points == 26 else f"{way} {points} bp"
 
 
 def _rate_strike(move: re.Match[str]) -> Strike:
     points = Decimal(move["points"])
-    return Strike(Direction.EXACTLY, -points if move["way"] == "C" else points, unit="bp")
+    cut = move["way"] == "C"
+    if points == 26:
+        return Strike(
+            Direction.BELOW if cut else Direction.ABOVE, Decimal(-25 if cut else 25), unit="bp"
+        )
+    return Strike(Direction.EXACTLY, -points if cut else points, unit="bp")
