@@ -9,13 +9,14 @@ from datetime import timedelta
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.backfill.failures import GiveUp, judge
+from hadron_tasks.backfill.failures import MOST_FAILURES, GiveUp, judge, pause_after
 from hadron_tasks.backfill.losses import State, state_of
 from hadron_tasks.backfill.sources import Answer, Ask, TradeSource
 from hadron_tasks.backfill.walk import Course, Place, course
 from hadron_tasks.backfill.windows import Window, window_of
-from hadron_tasks.errors import ConfigurationError
+from hadron_tasks.errors import ConfigurationError, HadronError
 from hadron_tasks.ingest.venue_rules import VenueRules
+from hadron_tasks.redaction import redact
 from hadron_tasks.store import backfills, feed_gaps
 from hadron_tasks.store.backfills import BackfillRun, PageDone
 from hadron_tasks.store.feed_gaps import Gap, Recovered
@@ -38,6 +39,8 @@ class Step:
     stored: int = 0
     goes_on: bool = False
     """Whether the next page can be had at once."""
+    refused: HadronError | None = None
+    """Why the run was given up, if it was."""
 
 
 class Pages:
@@ -82,8 +85,7 @@ class Pages:
             is_last = not answer.cursor and not place.archived
             cutoff = source.archived_before() if is_last else None
         except (RestError, ConfigurationError) as error:
-            self._failed(connection, run, error)
-            return Step()
+            return self._failed(connection, run, error)
         following = plan.after_page(place, answer.cursor, cutoff)
         done = self._store(connection, run, window, answer, following)
         if done is None:
@@ -131,11 +133,11 @@ class Pages:
 
     def _failed(
         self, connection: PgConnection, run: BackfillRun, error: RestError | ConfigurationError
-    ) -> None:
+    ) -> Step:
         verdict = judge(error, failures=run.failures + 1, has_cursor=bool(run.cursor))
         if isinstance(verdict, GiveUp):
             self._end(connection, run, refusal=str(error))
-            return
+            return Step(refused=error)
         backfills.put_off(
             connection,
             run.id,
@@ -144,6 +146,20 @@ class Pages:
             is_failure=verdict.is_failure,
             anew=verdict.anew,
         )
+        return Step()
+
+    def fell_over(self, connection: PgConnection, run_id: int, error: Exception) -> None:
+        """A page met what may be a bug: it is done again after a pause, and in the end given up."""
+        run = backfills.find(connection, run_id)
+        if run is None:
+            return
+        failures = run.failures + 1
+        told = redact(f"{type(error).__name__}: {error}")
+        if failures >= MOST_FAILURES:
+            self._end(connection, run, refusal=told)
+            return
+        pause = pause_after(failures)
+        backfills.put_off(connection, run_id, pause, told, is_failure=True, anew=False)
 
     def _end(self, connection: PgConnection, run: BackfillRun, refusal: str = "") -> None:
         """End a run and settle its gaps."""

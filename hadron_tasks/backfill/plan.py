@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.backfill.losses import Loss, LossRules, State, state_of
+from hadron_tasks.backfill.scope import MOST_SEEN, Scope, around
 from hadron_tasks.backfill.windows import Window, joined, ripe_before, window_of
 from hadron_tasks.store import backfills, feed_gaps, trades_stored
 from hadron_tasks.store.feed_gaps import ChannelOfGap, Gap
 
 MOST_GAPS = 500
 """Gaps looked at in one transaction; the rest a few seconds later."""
-SEEN_WITHIN = timedelta(hours=1)
-MOST_SEEN = 2_000
-"""Instruments fetched one by one for a gap of a venue that has no list of all."""
-
-Scope = tuple[str, ...] | None
-"""The instruments that a run fetches; None for all."""
 
 
 def plan_gaps(
@@ -77,8 +72,8 @@ def _located(cursor: Cursor, gap: Gap, loss: Loss) -> Loss:
     """The loss, with the instruments that traded around the gap where it asks for those."""
     if loss.seen_of is None:
         return loss
-    around = Window(gap.from_time - SEEN_WITHIN, gap.to_time + SEEN_WITHIN)
-    seen = trades_stored.traded(cursor, gap.venue, *around, MOST_SEEN + 1, loss.seen_of)
+    nearby = around(Window(gap.from_time, gap.to_time))
+    seen = trades_stored.traded(cursor, gap.venue, *nearby, MOST_SEEN + 1, loss.seen_of)
     if len(seen) > MOST_SEEN:
         reason = f"only the {MOST_SEEN:,} instruments that traded most are fetched; {loss.reason}"
         loss = replace(loss, reason=reason)

@@ -22,8 +22,9 @@ class Recovery:
     """What the settings say is recorded of it."""
     source: Callable[[Any], TradeSource]
     """From a REST client of the venue to its trades."""
-    needs_tickers: bool
-    """Whether its trades are fetched by instrument: there is no list of all."""
+    has_list: bool
+    """Whether it tells the trades of all instruments in one list; else they are asked for one by
+    one."""
 
 
 def _recorded_of_kalshi(settings: Settings) -> list[str]:
@@ -36,11 +37,9 @@ def _recorded_of_polygon(settings: Settings) -> list[str]:
 
 
 _RECOVERY = {
-    "kalshi": Recovery(
-        kalshi.losses, _recorded_of_kalshi, kalshi.KalshiTrades, needs_tickers=False
-    ),
+    "kalshi": Recovery(kalshi.losses, _recorded_of_kalshi, kalshi.KalshiTrades, has_list=True),
     "polygon": Recovery(
-        polygon.losses, _recorded_of_polygon, polygon.PolygonTrades, needs_tickers=True
+        polygon.losses, _recorded_of_polygon, polygon.PolygonTrades, has_list=False
     ),
 }
 

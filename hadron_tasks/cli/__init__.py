@@ -14,6 +14,8 @@ COMMANDS = (
     "status",
     "ticks",
     "book",
+    "gaps",
+    "backfill",
     "ticker",
     "dlq",
     "crawl",

@@ -11,8 +11,9 @@ import click
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hadron_tasks.cli.connect import celery_app, database
+from hadron_tasks.cli.connect import database
 from hadron_tasks.cli.output import console, list_of, print_json, sheet
+from hadron_tasks.cli.workers import require_a_worker, use_fleet
 from hadron_tasks.crawl import runs
 from hadron_tasks.crawl.plan import CrawlKind
 from hadron_tasks.crawl.report import RunReport, read_report
@@ -21,7 +22,6 @@ from hadron_tasks.store import crawl_runs
 from hadron_tasks.store.crawl_runs import Part
 
 WATCH_EVERY_S = 0.5
-WORKER_ANSWERS_WITHIN_S = 2.0
 _MOST_SHOWN = 10
 
 
@@ -52,7 +52,7 @@ def run_command(kind: CrawlKind | None, series: str | None, wait: bool) -> None:
     if series is not None and kind is not None:
         raise click.UsageError("Give either --series or a kind of crawl.")
     tasks = _tasks()
-    _require_a_worker()
+    require_a_worker()
     chosen: CrawlKind = "series" if series is not None else kind or "full"
     started = tasks.start(chosen, series or "")
     if started.is_new:
@@ -114,7 +114,7 @@ def resume(run_id: int, wait: bool) -> None:
       hadron crawl resume 42 --wait
     """
     tasks = _tasks()
-    _require_a_worker()
+    require_a_worker()
     parts = tasks.resume(run_id)
     click.echo(f"Crawl {run_id} goes on with {parts} part{'' if parts == 1 else 's'}.")
     if wait:
@@ -137,26 +137,10 @@ def stop(run_id: int) -> None:
 
 
 def _tasks() -> ModuleType:
-    celery_app()
-    with database():
-        pass
+    use_fleet()
     from hadron_tasks.tasks import crawl as tasks
 
     return tasks
-
-
-def _require_a_worker() -> None:
-    """Refuse to start what nobody would do."""
-    app = celery_app()
-    from hadron_tasks.app import REST_QUEUE
-
-    queues = app.control.inspect(timeout=WORKER_ANSWERS_WITHIN_S).active_queues() or {}
-    listening = {queue["name"] for found in queues.values() for queue in found}
-    if REST_QUEUE not in listening:
-        raise HadronError(
-            f"No worker listens on the queue {REST_QUEUE!r}. Start one with 'hadron up', or with: "
-            f"celery -A hadron_tasks.app worker -Q {REST_QUEUE}"
-        )
 
 
 def _wait_for(run_id: int) -> None:

@@ -91,6 +91,11 @@ _END = """
         reason = CASE WHEN %s = '' THEN reason ELSE %s END
     WHERE id = %s AND state = 'running'
 """
+_RESUME = """
+    UPDATE backfills SET state = 'running', failures = 0, reason = '', due_at = now(),
+        finished_at = NULL
+    WHERE id = %s AND state = 'refused' AND origin = 'person' RETURNING id
+"""
 _FIND = f"SELECT {_COLUMNS} FROM backfills WHERE id = %s"  # noqa: S608 - as above
 _STORED_SINCE = """
     SELECT coalesce(sum(stored), 0)::bigint FROM backfills WHERE venue = %s AND started_at >= %s
@@ -159,6 +164,12 @@ def put_off(
 def end(cursor: Cursor, run_id: int, state: str, reason: str) -> None:
     """``complete``, or ``refused`` with the reason."""
     cursor.execute(_END, (state, reason, reason, run_id))
+
+
+def resume(cursor: Cursor, run_id: int) -> bool:
+    """Let a run that a person asked for, and that was refused, go on where it was."""
+    cursor.execute(_RESUME, (run_id,))
+    return cursor.fetchone() is not None
 
 
 def find(connection: PgConnection, run_id: int) -> BackfillRun | None:
