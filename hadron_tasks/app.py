@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from celery import Celery
@@ -38,10 +39,14 @@ BEAT_LOCK_S = 15
 
 FULL_CRAWL_AT = crontab(minute="15", hour="6")
 """UTC: between the American and the European day, outside the exchange's maintenance."""
+POLYGON_CRAWL_AT = crontab(minute="45", hour="5")
+"""UTC: before the American stock markets open for the day."""
 CRAWL_CHANGES_EVERY_S = 300.0
 CRAWL_COMBOS_EVERY_S = 3600.0
 CRAWL_WATCH_EVERY_S = 30.0
 LOOK_UP_NEW_EVERY_S = 60.0
+LOOK_UP_NEW_POLYGON_EVERY_S = 15.0
+"""Polygon's free plan allows a request every twelve seconds, and none is waited for."""
 PLAN_BACKFILLS_EVERY_S = 15.0
 """How often beat looks for gaps that can be filled, and for runs whose task was lost."""
 
@@ -127,8 +132,6 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "schedule": HOUSEKEEPING_EVERY_S,
             "options": {"expires": HOUSEKEEPING_EVERY_S},
         }
-    if "kalshi" in settings.venues:
-        schedule |= _crawl_schedule()
     for venue in settings.venues:
         schedule[f"plan-backfills-{venue}"] = {
             "task": "hadron.plan_backfills",
@@ -136,23 +139,31 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "args": [venue],
             "options": {"expires": PLAN_BACKFILLS_EVERY_S * 2},
         }
-    return schedule
+    return schedule | _crawl_schedule(settings.venues)
 
 
-def _crawl_schedule() -> dict[str, dict[str, Any]]:
+def _crawl_schedule(venues: Collection[str]) -> dict[str, dict[str, Any]]:
     # What was not run before the next is due is dropped: it would only do the same again.
     def entry(task: str, when: float | crontab, expires_s: float, *args: str) -> dict[str, Any]:
         options = {"expires": expires_s, "queue": REST_QUEUE}
         return {"task": f"hadron.{task}", "schedule": when, "args": args, "options": options}
 
-    changes, combos = CRAWL_CHANGES_EVERY_S, CRAWL_COMBOS_EVERY_S
-    return {
-        "crawl-full": entry("crawl_start", FULL_CRAWL_AT, 12 * 3600.0, "full"),
-        "crawl-incremental": entry("crawl_start", changes, changes, "incremental"),
-        "crawl-combos": entry("crawl_start", combos, combos, "combos"),
-        "crawl-watch": entry("crawl_watch", CRAWL_WATCH_EVERY_S, CRAWL_WATCH_EVERY_S),
-        "look-up-new": entry("look_up_new", LOOK_UP_NEW_EVERY_S, LOOK_UP_NEW_EVERY_S),
-    }
+    watch, changes, combos = CRAWL_WATCH_EVERY_S, CRAWL_CHANGES_EVERY_S, CRAWL_COMBOS_EVERY_S
+    new, new_polygon = LOOK_UP_NEW_EVERY_S, LOOK_UP_NEW_POLYGON_EVERY_S
+    schedule = {"crawl-watch": entry("crawl_watch", watch, watch)}
+    if "kalshi" in venues:
+        schedule |= {
+            "crawl-full": entry("crawl_start", FULL_CRAWL_AT, 12 * 3600.0, "full"),
+            "crawl-incremental": entry("crawl_start", changes, changes, "incremental"),
+            "crawl-combos": entry("crawl_start", combos, combos, "combos"),
+            "look-up-new": entry("look_up_new", new, new),
+        }
+    if "polygon" in venues:
+        schedule |= {
+            "crawl-polygon": entry("crawl_start", POLYGON_CRAWL_AT, 12 * 3600.0, "polygon"),
+            "look-up-new-polygon": entry("look_up_new_polygon", new_polygon, new_polygon),
+        }
+    return schedule
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -38,6 +38,7 @@ def crawl() -> None:
 @click.option("--full", "kind", flag_value="full", help="Everything that is not settled.")
 @click.option("--incremental", "kind", flag_value="incremental", help="What changed since.")
 @click.option("--combos", "kind", flag_value="combos", help="Combos, as far as the budget goes.")
+@click.option("--polygon", "kind", flag_value="polygon", help="Polygon's reference data.")
 @click.option("--series", help="One series, with its events and markets, settled ones included.")
 @click.option("--wait", is_flag=True, help="Stay until it has ended; 1 if it misses something.")
 def run_command(kind: CrawlKind | None, series: str | None, wait: bool) -> None:
@@ -48,6 +49,7 @@ def run_command(kind: CrawlKind | None, series: str | None, wait: bool) -> None:
       hadron crawl run --wait
       hadron crawl run --incremental
       hadron crawl run --series KXFED --wait
+      hadron crawl run --polygon
     """
     if series is not None and kind is not None:
         raise click.UsageError("Give either --series or a kind of crawl.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from hadron_tasks.venues.kalshi.fields import VENUE as KALSHI
 from hadron_tasks.venues.kalshi.rest import KalshiRest
 from hadron_tasks.venues.kalshi.rest_listings import (
     EVENTS,
@@ -17,8 +18,12 @@ from hadron_tasks.venues.kalshi.rest_listings import (
     SeriesFilter,
 )
 from hadron_tasks.venues.kalshi.rest_models import Event, Market, Series
+from hadron_tasks.venues.polygon.rest_models import Ticker
+from hadron_tasks.venues.rest.client import RestClient
 from hadron_tasks.venues.rest.pages import Rejected
 from hadron_tasks.venues.rest.values import RestModel
+
+Rest = TypeVar("Rest", bound=RestClient, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +35,26 @@ class Fetched:
     markets: Sequence[Market] = ()
     documents: dict[str, Any] = field(default_factory=dict)
     """By name: what comes in one piece."""
+    tickers: Mapping[str, Ticker] = field(default_factory=dict)
+    """Polygon's reference, by our name of the instrument."""
     unknown: Sequence[str] = ()
-    """Markets that were asked for by name and that the exchange does not have."""
+    """What was asked for by name and the exchange does not have."""
     rejected: Sequence[Rejected] = ()
     cursor: str = ""
     """Where the next page begins, as the part counts; empty after the last."""
+    venue: str = KALSHI
+    """Who answered."""
 
 
-class Ask(Protocol):
-    """One page's worth of questions."""
+class Ask(Protocol[Rest]):
+    """One page's worth of questions to one exchange."""
 
     @property
     def instead(self) -> str | None:
         """The cursor to go on with when this cannot be had; empty to end there, None where the
         next cursor could only have come from the answer."""
 
-    def fetch(self, rest: KalshiRest) -> Fetched:
+    def fetch(self, rest: Rest) -> Fetched:
         """Ask.
 
         Raises:

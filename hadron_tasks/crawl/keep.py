@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.crawl.asks import Fetched
 from hadron_tasks.crawl.codes import learn_from, load_book
+from hadron_tasks.crawl.polygon_rows import ticker_row
 from hadron_tasks.crawl.rows import event_row, market_row, series_row
 from hadron_tasks.store import lookups
 from hadron_tasks.store.catalogue import upsert_events, upsert_instruments, upsert_series
@@ -77,8 +78,12 @@ def keep(db: Cursor, codes: Codes, fetched: Fetched, asked_at: datetime) -> Kept
     if fetched.markets:
         kept.add(upsert_instruments(db, _market_rows(db, codes, fetched.markets, asked_at)))
         lookups.answered(db, VENUE, [market.ticker for market in fetched.markets])
+    if fetched.tickers:
+        rows = [ticker_row(said, name, asked_at) for name, said in fetched.tickers.items()]
+        kept.add(upsert_instruments(db, rows))
+        lookups.answered(db, fetched.venue, list(fetched.tickers))
     if fetched.unknown:
-        lookups.not_known(db, VENUE, fetched.unknown, "the exchange does not know it")
+        lookups.not_known(db, fetched.venue, fetched.unknown, "the exchange does not know it")
     if fetched.events:
         kept.add(upsert_events(db, [event_row(event, asked_at) for event in fetched.events]))
     if fetched.series:

@@ -34,7 +34,11 @@ from hadron_tasks.store import crawl_runs
 from hadron_tasks.store.crawl_runs import PageStored, Part, PartStatus, Run
 from hadron_tasks.store.crawl_seen import mark_seen
 from hadron_tasks.venues.kalshi.rest import KalshiRest
+from hadron_tasks.venues.polygon.rest import PolygonRest
 from hadron_tasks.venues.rest.errors import CursorRepeats, RestError
+
+_LOOKS_FOR_VANISHED = ("full", "polygon")
+"""Crawls that read whole lists, and then ask by name for what was in none of them."""
 
 
 class CrawlPageLost(GivenUp):
@@ -63,7 +67,8 @@ class Outcome:
 class Tools:
     """What pages are done with: one of each a process."""
 
-    rest: KalshiRest
+    rest: KalshiRest | PolygonRest | ConfigurationError
+    """Or why there is none: pages are given up then, with that reason, and not tried for ever."""
     codes: Codes
     patience: Patience
 
@@ -103,9 +108,11 @@ class _Attempt:
     run: Run
     part: Part
 
-    def make(self, ask: Ask) -> Outcome:
+    def make(self, ask: Ask[Any]) -> Outcome:
         """Ask, and do what follows from the answer."""
         rest = self.tools.rest
+        if isinstance(rest, ConfigurationError):
+            return self._failed(ask, rest, 0)
         sent, asked_at = rest.requests_sent, datetime.now(UTC)
         try:
             fetched = ask.fetch(rest)
@@ -139,9 +146,9 @@ class _Attempt:
         try:
             with self.connection, self.connection.cursor() as db:
                 kept = keep(db, self.tools.codes, fetched, asked_at)
-                if kind_of(part.part) in ("markets", "by-series") and run.kind == "full":
-                    tickers = [market.ticker for market in fetched.markets]
-                    mark_seen(db, run.id, part.part, part.pages, tickers)
+                if run.kind in _LOOKS_FOR_VANISHED:
+                    listed = [*(market.ticker for market in fetched.markets), *fetched.tickers]
+                    mark_seen(db, run.id, part.part, part.pages, listed)
                 stored = PageStored(
                     fetched.cursor,
                     landmark_after(part.landmark, part.cursor, part.pages),
@@ -172,7 +179,7 @@ class _Attempt:
         rests = self.part.rest_at_page is not None and self.part.pages + 1 >= self.part.rest_at_page
         return "resting" if rests else "running"
 
-    def _failed(self, ask: Ask, error: HadronError, requests: int) -> Outcome:
+    def _failed(self, ask: Ask[Any], error: HadronError, requests: int) -> Outcome:
         part = self.part
         verdict: Verdict = judge(
             error,
@@ -199,7 +206,7 @@ class _Attempt:
         again = Message(self.run.id, part.part, part.pages, verdict.pause)
         return Outcome("failed" if failed else "put off", [again], requests=requests)
 
-    def _lose(self, ask: Ask, error: HadronError, verdict: GiveUp, requests: int) -> Outcome:
+    def _lose(self, ask: Ask[Any], error: HadronError, verdict: GiveUp, requests: int) -> Outcome:
         run, part = self.run, self.part
         entry = {"page": part.pages, "asked": str(ask), "cursor": part.cursor, "error": str(error)}
         if isinstance(ask, InSeries):

@@ -16,16 +16,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-CrawlKind = Literal["full", "incremental", "combos", "series"]
+from hadron_tasks.venues.kalshi.fields import VENUE as KALSHI
+from hadron_tasks.venues.polygon.fields import VENUE as POLYGON
+
+CrawlKind = Literal["full", "incremental", "combos", "series", "polygon"]
 KINDS: tuple[CrawlKind, ...] = get_args(CrawlKind)
 
 PartKind = Literal[
-    "limits", "documents", "series", "events", "markets", "combos", "vanished", "by-series"
+    "limits",
+    "documents",
+    "series",
+    "events",
+    "markets",
+    "combos",
+    "vanished",
+    "by-series",
+    "tickers",
+    "by-name",
 ]
 
 EVENT_STATUSES = ("unopened", "open", "closed")
 MARKET_STATUSES = ("unopened", "open", "paused", "closed")
 """Everything but settled: what was open and is settled now is looked up by name."""
+
+POLYGON_MARKETS = ("stocks", "indices", "crypto", "fx")
+"""The lists of Polygon's reference that instruments are found in. Over-the-counter stocks, of which
+there are more than of the others and few are traded, are asked for by name."""
 
 BY_SERIES = "by-series"
 
@@ -47,6 +63,16 @@ class PlannedPart:
 def plan(kind: CrawlKind) -> tuple[PlannedPart, ...]:
     """The parts of a crawl."""
     return _PLANS[kind]
+
+
+def venue_of(kind: CrawlKind) -> str:
+    """Which exchange a crawl asks."""
+    return POLYGON if kind == "polygon" else KALSHI
+
+
+def venue_of_part(part: str) -> str:
+    """Which exchange a part asks."""
+    return POLYGON if kind_of(part) in ("tickers", "by-name") else KALSHI
 
 
 def kind_of(part: str) -> PartKind:
@@ -90,4 +116,8 @@ _PLANS: dict[CrawlKind, tuple[PlannedPart, ...]] = {
     "incremental": _CHANGES,
     "series": _CHANGES,
     "combos": (PlannedPart("combos", 0),),
+    "polygon": (
+        *(PlannedPart(f"tickers:{market}", 0) for market in POLYGON_MARKETS),
+        PlannedPart("by-name", 1),
+    ),
 }

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.crawl.plan import BY_SERIES, CrawlKind, kind_of, plan
+from hadron_tasks.crawl.plan import BY_SERIES, CrawlKind, kind_of, plan, venue_of
 from hadron_tasks.crawl.progress import Begin, End, next_step
 from hadron_tasks.crawl.series_walk import Place
 from hadron_tasks.errors import HadronError
@@ -65,19 +65,20 @@ def start(
         if kind == "incremental":
             since = _changes_since(db)
             kind = "incremental" if since else "full"
-        before = crawl_runs.running_run(db, VENUE, kind, scope)
+        venue = venue_of(kind)
+        before = crawl_runs.running_run(db, venue, kind, scope)
         if before is not None and kind == "combos":
             return Started(before.id, kind, False, _wake(db, before.id, combo_pages))
         if before is not None and datetime.now(UTC) - before.started_at > SUPERSEDED_AFTER:
             crawl_runs.end_run(db, before.id, "incomplete")
         parts = [(part.name, part.stage) for part in plan(kind)]
-        run_id = crawl_runs.begin_run(db, VENUE, kind, scope, since, parts)
+        run_id = crawl_runs.begin_run(db, venue, kind, scope, since, parts)
         if run_id is None:
-            running = crawl_runs.running_run(db, VENUE, kind, scope)
+            running = crawl_runs.running_run(db, venue, kind, scope)
             if running is None:
                 raise HadronError("Another crawl of the kind ended this moment. Try again.")
             return Started(running.id, kind, False)
-        return Started(run_id, kind, True, _begin(db, run_id, combo_pages))
+        return Started(run_id, kind, True, _begin(db, run_id, _budget(kind, combo_pages)))
 
 
 def advance(connection: PgConnection, run: Run) -> Sequence[Message]:
@@ -106,8 +107,9 @@ def resume(connection: PgConnection, run_id: int, *, combo_pages: int) -> Sequen
                 "See: hadron crawl status"
             ) from None
         _take_up_what_is_missing(db, run_id)
-        messages = list(_wake(db, run_id, combo_pages))
-        messages += _begin(db, run_id, combo_pages)
+        budget = _budget(run.kind, combo_pages)
+        messages = list(_wake(db, run_id, budget))
+        messages += _begin(db, run_id, budget)
         sent = {message.part for message in messages}
         at_work = (p for p in crawl_runs.parts_of(db, run_id) if p.status == "running")
         return messages + [Message(run_id, p.part, p.pages) for p in at_work if p.part not in sent]
@@ -156,9 +158,14 @@ def _begin(db: Cursor, run_id: int, rest_after: int | None) -> list[Message]:
     return []
 
 
-def _wake(db: Cursor, run_id: int, combo_pages: int) -> list[Message]:
+def _budget(kind: str, combo_pages: int) -> int | None:
+    """Pages before a part rests: of combos alone, which are woken by their schedule."""
+    return combo_pages if kind == "combos" else None
+
+
+def _wake(db: Cursor, run_id: int, budget: int | None) -> list[Message]:
     resting = [p.part for p in crawl_runs.parts_of(db, run_id) if p.status == "resting"]
-    begun = crawl_runs.begin_parts(db, run_id, resting, combo_pages)
+    begun = crawl_runs.begin_parts(db, run_id, resting, budget)
     return [Message(run_id, part, page) for part, page in begun]
 
 
@@ -196,5 +203,5 @@ def _where_to_retake(part: Part) -> str:
     kind = kind_of(part.part)
     if kind == "by-series":
         return str(Place(only=tuple(sorted({entry["series"] for entry in part.missing}))))
-    is_chain = kind in ("series", "events", "markets", "combos", "limits")
+    is_chain = kind in ("series", "events", "markets", "combos", "limits", "tickers")
     return part.cursor if is_chain else ""

@@ -1,11 +1,11 @@
-"""What each part of a Kalshi crawl asks for next."""
+"""What each part of a crawl asks for next."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -22,6 +22,7 @@ from hadron_tasks.crawl.asks import (
     OneSeries,
 )
 from hadron_tasks.crawl.plan import PartKind, kind_of, narrowed_to
+from hadron_tasks.crawl.polygon_asks import next_by_name, next_tickers
 from hadron_tasks.crawl.series_walk import Place
 from hadron_tasks.store.catalogue_facts import series_after, series_with_events_after
 from hadron_tasks.store.crawl_runs import Part, Run
@@ -43,7 +44,7 @@ COMBO_PREFIX = "KXMVE"
 """How the tickers of combos begin, which full crawls leave out."""
 
 
-def next_ask(db: Cursor, run: Run, part: Part) -> Ask | None:
+def next_ask(db: Cursor, run: Run, part: Part) -> Ask[Any] | None:
     """What the part's next page asks; None when nothing is left to ask."""
     return _CHOICES[kind_of(part.part)](_Choice(db, run, part))
 
@@ -76,16 +77,16 @@ class _Choice:
     run: Run
     part: Part
 
-    def limits(self) -> Ask:
+    def limits(self) -> Ask[Any]:
         return Limits()
 
-    def documents(self) -> Ask:
+    def documents(self) -> Ask[Any]:
         names = list(DOCUMENTS)
         place = names.index(self.part.cursor) if self.part.cursor else 0
         following = names[place + 1] if place + 1 < len(names) else ""
         return Document(names[place], following)
 
-    def series(self) -> Ask:
+    def series(self) -> Ask[Any]:
         return OneSeries(self.run.scope) if self.run.scope else AllSeries(self.run.since)
 
     def events(self) -> EventsPage:
@@ -107,10 +108,10 @@ class _Choice:
             narrow = MarketFilter(status=self._market_status(), mve_filter="exclude")
         return MarketsPage(narrow, self.part.cursor)
 
-    def combos(self) -> Ask:
+    def combos(self) -> Ask[Any]:
         return MarketsPage(MarketFilter(status="open", mve_filter="only"), self.part.cursor)
 
-    def by_series(self) -> Ask | None:
+    def by_series(self) -> Ask[Any] | None:
         place = Place.read(self.part.cursor)
         if self.part.part.startswith("markets"):
             series = place.choose(partial(series_with_events_after, self.db))
@@ -130,7 +131,7 @@ class _Choice:
             )
         return InSeries(page, place, series)
 
-    def vanished(self) -> Ask | None:
+    def vanished(self) -> Ask[Any] | None:
         run = self.run
         if not self.part.pages:
             find_vanished(
@@ -148,7 +149,7 @@ class _Choice:
         return cast(EventStatus, narrowed_to(self.part.part))
 
 
-_CHOICES: dict[PartKind, Callable[[_Choice], Ask | None]] = {
+_CHOICES: dict[PartKind, Callable[[_Choice], Ask[Any] | None]] = {
     "limits": _Choice.limits,
     "documents": _Choice.documents,
     "series": _Choice.series,
@@ -157,4 +158,6 @@ _CHOICES: dict[PartKind, Callable[[_Choice], Ask | None]] = {
     "combos": _Choice.combos,
     "vanished": _Choice.vanished,
     "by-series": _Choice.by_series,
+    "tickers": lambda choice: next_tickers(choice.db, choice.part),
+    "by-name": lambda choice: next_by_name(choice.db, choice.run, choice.part),
 }

@@ -74,3 +74,12 @@ def _series_facts(
     ticker: str, title: str, category: str, frequency: str, tags: list[str]
 ) -> SeriesFacts:
     return SeriesFacts(ticker, title, category, frequency, tuple(map(str, tags)))
+
+
+def tickers_of_class(cursor: Cursor, venue: str, asset_class: str) -> list[str]:
+    """The instruments of a class that a venue defines."""
+    cursor.execute(
+        "SELECT ticker FROM instruments WHERE primary_source = %s AND asset_class = %s",
+        (venue, asset_class),
+    )
+    return [str(row[0]) for row in cursor.fetchall()]

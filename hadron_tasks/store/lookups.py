@@ -42,6 +42,17 @@ def unnamed_instruments(cursor: Cursor, venue: str, limit: int) -> list[str]:
     return [str(row[0]) for row in cursor.fetchall()]
 
 
+def attempts_of(cursor: Cursor, venue: str, tickers: Sequence[str]) -> dict[str, int]:
+    """How often instruments were not known; those that were never asked for are left out."""
+    cursor.execute(
+        "SELECT i.ticker, l.attempts FROM instruments i JOIN instrument_lookups l"
+        " ON l.instrument_id = i.id WHERE i.primary_source = %s AND i.ticker = ANY(%s)"
+        " ORDER BY l.next_at",
+        (venue, list(tickers)),
+    )
+    return {str(ticker): int(attempts) for ticker, attempts in cursor.fetchall()}
+
+
 def undescribed_events(cursor: Cursor, event_tickers: Collection[str]) -> list[str]:
     """Those of some events that no answer of the exchange has described yet."""
     cursor.execute(

@@ -19,13 +19,18 @@ from hadron_tasks.crawl.failures import Patience
 from hadron_tasks.crawl.keep import Codes
 from hadron_tasks.crawl.lookups import look_up
 from hadron_tasks.crawl.pages import Tools, do_page
-from hadron_tasks.crawl.plan import CrawlKind
+from hadron_tasks.crawl.plan import CrawlKind, venue_of, venue_of_part
+from hadron_tasks.crawl.polygon_lookups import look_up_polygon
 from hadron_tasks.crawl.runs import Message, Started
+from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.session import raw_connection
 from hadron_tasks.task_past import Past
 from hadron_tasks.tasks.base import HadronTask, Report
-from hadron_tasks.tasks.connections import crawling_rest, engine
+from hadron_tasks.tasks.connections import crawling_rest, engine, polygon_rest
+from hadron_tasks.venues.kalshi.fields import VENUE as KALSHI
+from hadron_tasks.venues.kalshi.rest import KalshiRest
+from hadron_tasks.venues.polygon.rest import PolygonRest
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +42,7 @@ def crawl_page(self: HadronTask, run_id: int, part: str, page: int) -> Report:
         return _try_lost_page_again(run_id, part, page)
     settings = get_settings()
     patience = Patience(settings.crawl_page_tries, timedelta(seconds=settings.crawl_retry_pause_s))
-    tools = Tools(crawling_rest(), _codes(), patience)
+    tools = Tools(_rest_of(venue_of_part(part)), _codes(), patience)
     with raw_connection(engine()) as connection:
         outcome = do_page(connection, tools, run_id, part, page)
     send_pages(outcome.messages)
@@ -60,7 +65,10 @@ def crawl_start(kind: CrawlKind, scope: str = "") -> Report:
     """Start a crawl, unless one of its kind is running."""
     if kind == "combos" and not get_settings().crawl_combo_pages:
         return {"off": True}
-    crawling_rest()  # a key that cannot be used is told here, before there is a run
+    if venue_of(kind) == KALSHI:
+        crawling_rest()  # a key that cannot be used is told here, before there is a run
+    elif get_settings().polygon_api_key is None:
+        return {"off": True}
     started = start(kind, scope)
     return {"run": started.run_id, "kind": started.kind, "new": started.is_new}
 
@@ -79,6 +87,15 @@ def look_up_new() -> Report:
     """Ask the exchange about instruments that the stream brought and that have no name yet."""
     with raw_connection(engine()) as connection:
         counts = look_up(connection, crawling_rest, _codes())
+    return {name: count for name, count in asdict(counts).items() if count}
+
+
+@app.task(name="hadron.look_up_new_polygon", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
+def look_up_new_polygon() -> Report:
+    """The same for instruments of Polygon; options are named by what their symbols say."""
+    make_rest = None if get_settings().polygon_api_key is None else polygon_rest
+    with raw_connection(engine()) as connection:
+        counts = look_up_polygon(connection, make_rest)
     return {name: count for name, count in asdict(counts).items() if count}
 
 
@@ -122,6 +139,13 @@ def send_pages(messages: Sequence[Message]) -> None:
                 page=message.page,
                 error=str(error),
             )
+
+
+def _rest_of(venue: str) -> KalshiRest | PolygonRest | ConfigurationError:
+    try:
+        return crawling_rest() if venue == KALSHI else polygon_rest()
+    except ConfigurationError as error:
+        return error
 
 
 @cache

@@ -134,8 +134,8 @@ class PolygonHandler(FaultyHandler):
 
     def spoil_first_item(self, body: dict[str, Any]) -> None:
         """A ticker without its name, a trade without its price."""
-        for name in ("ticker", "price"):
-            body["results"][0].pop(name, None)
+        first = body["results"][0]
+        body["results"][0] = {n: said for n, said in first.items() if n not in ("ticker", "price")}
 
     async def page(self, results: list[dict[str, Any]], following: dict[str, str] | None) -> None:
         """Answer a page of a list; ``following`` is the query of the next one."""

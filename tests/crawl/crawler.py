@@ -33,6 +33,7 @@ class Crawler:
     """One worker, and what tests ask of it."""
 
     def __init__(self, database_url: str, client: redis.Redis, exchange: Simulator) -> None:
+        self.client = client
         self.exchange = exchange
         self.connection = psycopg2.connect(database_url)
         self.bucket = TokenBucket(client, "test")

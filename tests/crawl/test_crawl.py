@@ -192,6 +192,13 @@ def test_combos_rest_when_their_budget_is_used_up(make_crawler: Callable[..., Cr
     assert part_of(crawler.run(), "vanished").requests == 0
 
 
+def test_the_budget_of_combos_is_for_combos(make_crawler: Callable[..., Crawler]) -> None:
+    crawler = make_crawler(rest_markets=2040)
+    report = crawler.run(combo_pages=1)
+    assert part_of(report, "events:open").pages == 2
+    assert report.run.status == "complete"
+
+
 def test_only_one_crawl_of_a_kind_at_a_time(crawler: Crawler) -> None:
     first = crawler.start()
     second = crawler.start()

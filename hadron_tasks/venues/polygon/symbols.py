@@ -53,6 +53,12 @@ def listed_ticker(symbol: Any, place: str) -> str:
     return _prefixed(name[:2], name[2:], place) if name.startswith(("C:", "X:")) else name
 
 
+def reference_ticker(instrument: str) -> str:
+    """How the REST API's reference spells an instrument (``X:BTC-USD`` -> ``X:BTCUSD``)."""
+    pair = instrument.startswith(("C:", "X:"))
+    return instrument.replace("-", "") if pair else instrument
+
+
 @lru_cache(maxsize=4096)
 def _prefixed(prefix: str, pair: str, place: str) -> str:
     name = prefix + pair.removeprefix(prefix).replace("/", "-")
