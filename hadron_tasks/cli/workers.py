@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hadron_tasks.cli.connect import celery_app, database
-from hadron_tasks.errors import HadronError
+import time
 
-WORKER_ANSWERS_WITHIN_S = 2.0
+from hadron_tasks.cli.connect import celery_app, database, redis_client
+from hadron_tasks.errors import HadronError
+from hadron_tasks.worker_health import read_reports
 
 
 def use_fleet() -> None:
@@ -27,11 +28,12 @@ def require_a_worker() -> None:
     Raises:
         HadronError: No worker listens on the queue of what waits for exchanges.
     """
-    app = celery_app()
     from hadron_tasks.app import REST_QUEUE
 
-    queues = app.control.inspect(timeout=WORKER_ANSWERS_WITHIN_S).active_queues() or {}
-    listening = {queue["name"] for found in queues.values() for queue in found}
+    with redis_client() as client:
+        nodes = read_reports(client)
+    now_ns = time.time_ns()
+    listening = {queue for node in nodes if node.is_fresh(now_ns) for queue in node.queues}
     if REST_QUEUE not in listening:
         raise HadronError(
             f"No worker listens on the queue {REST_QUEUE!r}. Start one with 'hadron up', or with: "

@@ -1,0 +1,120 @@
+"""Real workers of the queue that waits on exchanges, crawling a simulated one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import redis
+from celery import Celery
+
+from hadron_tasks.worker_health import read_reports
+from streamer.simulator.simulator import Simulator
+
+HADRON = str(Path(sys.executable).with_name("hadron"))
+POOL_PROCESSES = 2
+
+
+class RestWorkers:
+    """One worker with two pool processes, and what tests ask of it."""
+
+    def __init__(
+        self,
+        exchange: Simulator,
+        redis_url: str,
+        database_url: str,
+        directory: Path,
+        **settings: str,
+    ) -> None:
+        self.exchange = exchange
+        self.database_url = database_url
+        self.directory = directory
+        self.log = directory / "worker.log"
+        self.env = os.environ | {
+            "HADRON_REDIS_URL": redis_url,
+            "HADRON_DATABASE_URL": database_url,
+            "HADRON_KALSHI_REST_URL": exchange.kalshi_rest_url,
+            "KALSHI_ENV": "simulator",
+            "COLUMNS": "80",
+            **settings,
+        }
+        for key in exchange.keys:
+            self.env[f"KALSHI_API_KEY_{key.slot}"] = key.key_id
+            self.env[f"KALSHI_PRIVATE_KEY_{key.slot}_PATH"] = str(key.private_key_path)
+        self.celery = Celery("hadron", broker=redis_url)
+        self.redis = redis.Redis.from_url(redis_url)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        arguments = f"-A hadron_tasks.app worker -Q rest -E -c {POOL_PROCESSES} -n rest@%h"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "celery", *arguments.split()],
+                env=self.env,
+                cwd=self.directory,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait_for(lambda: read_reports(self.redis), "the worker's report")
+
+    def kill(self) -> None:
+        """As ``kill -9`` of the worker and of its pool, all at once."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def close(self) -> None:
+        self.kill()
+        self.celery.close()
+        self.redis.close()
+
+    def send(self, task: str, *args: Any, **options: Any) -> None:
+        self.celery.send_task(f"hadron.{task}", args=args, queue="rest", **options)
+
+    def hadron(self, *arguments: str, exit_code: int = 0) -> str:
+        """Run a ``hadron`` command; returns what it printed."""
+        ran = subprocess.run(
+            [HADRON, *arguments],
+            env=self.env,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert ran.returncode == exit_code, f"{ran.stdout}\n{ran.stderr}\n{self.tail()}"
+        return ran.stdout
+
+    def status(self, run_id: int) -> dict[str, Any]:
+        """What ``hadron crawl status`` tells of a crawl."""
+        found: dict[str, Any] = json.loads(self.hadron("crawl", "status", str(run_id), "--json"))
+        return found
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(self.database_url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
+        """What ``condition`` gives, once it is true."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"{what} did not come about; {self.tail()}"
+            time.sleep(0.02)
+        return found
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-5000:]
