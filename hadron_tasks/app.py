@@ -97,6 +97,11 @@ def make_app(settings: Settings) -> Celery:
         beat_scheduler="hadron_tasks.schedule.HadronScheduler",
         beat_max_loop_interval=BEAT_LOOKS_EVERY_S,
         redbeat_redis_url=broker,
+        redbeat_redis_options={
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+        },
         redbeat_key_prefix=BEAT_KEY_PREFIX,
         redbeat_lock_timeout=BEAT_LOCK_S,
         beat_schedule=default_schedule(settings),

@@ -11,24 +11,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import redis
 from celery import Celery
-from celery.schedules import ParseException, crontab
+from celery.schedules import crontab
 from celery.schedules import schedule as interval
-from redbeat import RedBeatScheduler, RedBeatSchedulerEntry
+from redbeat import RedBeatScheduler
 from redbeat.schedulers import get_redis
 
 from hadron_tasks import beat_health
 from hadron_tasks.errors import HadronError
+from hadron_tasks.schedule_entry import HadronEntry, cron_fields, in_words
 from hadron_tasks.task_past import Past
 
 EDITED_KEY = "hadron:beat:edited"
 """Redis set of the names of entries that an operator changed."""
 
-SHORTEST_INTERVAL = timedelta(seconds=1)
+LAST_RUNS_KEY = "hadron:beat:last-runs"
+"""Redis hash: entry's name -> when its task was last sent, ISO 8601. RedBeat's own time of the last
+run is moved by every change of the schedule, because the next one is counted from it."""
 
 
 class HadronScheduler(RedBeatScheduler):  # type: ignore[misc]
     """RedBeat, but an operator's edit outlives a restart and a new version's defaults."""
+
+    Entry = HadronEntry
 
     def update_from_dict(self, dict_: dict[str, Any]) -> None:
         """Install the defaults of entries that nobody edited."""
@@ -43,12 +49,14 @@ class HadronScheduler(RedBeatScheduler):  # type: ignore[misc]
         beat_health.note_tick(get_redis(self.app))
         return next_s
 
-    def apply_async(self, entry: RedBeatSchedulerEntry, *args: Any, **kwargs: Any) -> Any:
+    def apply_async(self, entry: HadronEntry, *args: Any, **kwargs: Any) -> Any:
         """Send an entry's task, marked as one that another will follow."""
         # Entries are read from Redis for every turn: this changes nothing that is kept.
         headers = (entry.options.get("headers") or {}) | Past(scheduled=True).headers()
         entry.options = entry.options | {"headers": headers}
-        return super().apply_async(entry, *args, **kwargs)
+        sent = super().apply_async(entry, *args, **kwargs)
+        _note_run(get_redis(self.app), entry.name)
+        return sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,9 @@ class ScheduledTask:
     name: str
     task: str
     when: str
-    """In words: ``every 2 s``, or the cron line (UTC)."""
+    """In words: ``every 2 s``, ``daily at 06:15 UTC``."""
+    cron: str | None
+    """The cron line, where it runs by one."""
     enabled: bool
     edited: bool
     last_run_at: datetime | None
@@ -68,15 +78,17 @@ class ScheduledTask:
 def scheduled_tasks(app: Celery) -> list[ScheduledTask]:
     """Every entry: what beat has in Redis, and defaults that beat has not installed yet."""
     edited = edited_names(app)
+    last_runs = get_redis(app).hgetall(LAST_RUNS_KEY)
     return [
         ScheduledTask(
             name=entry.name,
             task=entry.task,
             when=in_words(entry.schedule),
+            cron=_cron_line(entry.schedule),
             enabled=entry.enabled,
             edited=entry.name in edited,
-            last_run_at=_aware(entry.last_run_at),
-            next_run_at=_aware(entry.due_at) if entry.enabled else None,
+            last_run_at=_moment(last_runs.get(entry.name)),
+            next_run_at=entry.due_at if entry.enabled else None,
         )
         for entry in (_entry(app, name) for name in sorted(app.conf.beat_schedule))
     ]
@@ -111,9 +123,7 @@ def reset(app: Celery, name: str) -> None:
     Raises:
         HadronError: There is no such entry; lists those there are.
     """
-    last_run_at = _entry(app, name).last_run_at
     entry = _default(app, name)
-    entry.last_run_at = last_run_at
     entry.save()
     entry.reschedule()
     get_redis(app).srem(EDITED_KEY, name)
@@ -127,51 +137,9 @@ def run_now(app: Celery, name: str) -> str:
     """
     entry = _entry(app, name)
     options = {key: value for key, value in entry.options.items() if key != "expires"}
-    return str(app.send_task(entry.task, entry.args, entry.kwargs, **options).id)
-
-
-def parse_cron(line: str) -> crontab:
-    """A cron line of five fields, in UTC.
-
-    Raises:
-        HadronError: It is none; says why.
-    """
-    try:
-        return crontab.from_string(line)
-    except (ParseException, ValueError, TypeError) as error:
-        raise HadronError(
-            f"{line!r} is no cron line: {error}. It has five fields: minute, hour, day of month, "
-            "month, day of week; for example '15 6 * * *'."
-        ) from None
-
-
-def every(duration: timedelta) -> interval:
-    """An interval.
-
-    Raises:
-        HadronError: It is shorter than a second.
-    """
-    if duration < SHORTEST_INTERVAL:
-        raise HadronError("An interval is at least one second.")
-    return interval(duration)
-
-
-def in_words(when: crontab | interval) -> str:
-    """When an entry runs: ``every 2 s``, ``every 1 h``, or the cron line."""
-    if isinstance(when, crontab):
-        fields = (
-            when._orig_minute,
-            when._orig_hour,
-            when._orig_day_of_month,
-            when._orig_month_of_year,
-            when._orig_day_of_week,
-        )
-        return " ".join(str(field) for field in fields) + " UTC"
-    seconds = when.run_every.total_seconds()
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"every {seconds / length:g} {unit}"
-    return f"every {seconds:g} s"
+    sent = app.send_task(entry.task, entry.args, entry.kwargs, **options)
+    _note_run(get_redis(app), name)
+    return str(sent.id)
 
 
 def edited_names(app: Celery) -> set[str]:
@@ -179,22 +147,23 @@ def edited_names(app: Celery) -> set[str]:
     return set(get_redis(app).smembers(EDITED_KEY))
 
 
-def _entry(app: Celery, name: str) -> RedBeatSchedulerEntry:
+def _entry(app: Celery, name: str) -> HadronEntry:
     default = _default(app, name)
     try:
-        return RedBeatSchedulerEntry.from_key(default.key, app=app)
+        stored: HadronEntry = HadronEntry.from_key(default.key, app=app)
     except KeyError:  # beat has not run yet
         return default
+    return stored
 
 
-def _default(app: Celery, name: str) -> RedBeatSchedulerEntry:
+def _default(app: Celery, name: str) -> HadronEntry:
     known = app.conf.beat_schedule
     if name not in known:
         raise HadronError(
             f"Nothing is scheduled as {name!r}; there are {', '.join(sorted(known))}."
         )
     fields = known[name]
-    return RedBeatSchedulerEntry(
+    return HadronEntry(
         name=name,
         task=fields["task"],
         schedule=_as_schedule(fields["schedule"]),
@@ -209,7 +178,13 @@ def _as_schedule(value: Any) -> crontab | interval:
     return interval(value) if isinstance(value, int | float | timedelta) else value
 
 
-def _aware(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.year == 1:  # RedBeat's word for never
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _cron_line(when: crontab | interval) -> str | None:
+    return " ".join(cron_fields(when)) if isinstance(when, crontab) else None
+
+
+def _note_run(client: redis.Redis, name: str) -> None:
+    client.hset(LAST_RUNS_KEY, name, datetime.now(UTC).isoformat())
+
+
+def _moment(told: str | None) -> datetime | None:
+    return None if told is None else datetime.fromisoformat(told)

@@ -10,6 +10,7 @@ import click
 from hadron_tasks import schedule as beat
 from hadron_tasks.cli.connect import celery_app
 from hadron_tasks.cli.output import console, print_json, table
+from hadron_tasks.schedule_entry import every, in_words, parse_cron
 
 _DURATION = re.compile(r"(\d+)(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -56,11 +57,11 @@ def list_command(as_json: bool) -> None:
             [
                 {
                     "name": one.name,
+                    "task": one.task.removeprefix("hadron."),
                     "when": one.when,
-                    "enabled": one.enabled,
-                    "edited": one.edited,
                     "last run": _short(one.last_run_at),
-                    "next run": _short(one.next_run_at),
+                    "next run": _short(one.next_run_at) if one.enabled else "disabled",
+                    "edited": "yes" if one.edited else "",
                 }
                 for one in found
             ],
@@ -70,24 +71,30 @@ def list_command(as_json: bool) -> None:
 
 @schedule.command("set")
 @click.argument("name")
-@click.option("--cron", help="Five fields, UTC: minute hour day month weekday.")
+@click.option("--cron", help="Five fields: minute hour day month weekday.")
+@click.option("--timezone", help="Of the cron line; an IANA name.  [default: UTC]")
 @click.option("--every", "duration", type=_Duration(), help="30s, 5m, 2h, 1d.")
-def set_command(name: str, cron: str | None, duration: timedelta | None) -> None:
+def set_command(
+    name: str, cron: str | None, timezone: str | None, duration: timedelta | None
+) -> None:
     """Change when NAME runs. A restart or a new version does not change it back.
 
     \b
     Examples:
       hadron schedule set keep-partitions --cron '15 6 * * *'
+      hadron schedule set keep-partitions --cron '0 9 * * 1' --timezone America/New_York
       hadron schedule set poke-kalshi --every 5s
     """
-    if (cron is None) == (duration is None):
+    if cron is not None and duration is None:
+        when = parse_cron(cron, timezone or "UTC")
+    elif duration is not None and cron is None:
+        if timezone is not None:
+            raise click.UsageError("--timezone goes with --cron; an interval has none.")
+        when = every(duration)
+    else:
         raise click.UsageError("Give either --cron or --every.")
-    if cron is not None:
-        when = beat.parse_cron(cron)
-    elif duration is not None:
-        when = beat.every(duration)
     beat.change(celery_app(), name, when=when)
-    click.echo(f"{name} runs {beat.in_words(when)}.")
+    click.echo(f"{name} runs {in_words(when)}.")
 
 
 @schedule.command()

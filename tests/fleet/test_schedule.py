@@ -9,19 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import redis
-from celery.schedules import crontab
-from celery.schedules import schedule as interval
+from redbeat.schedulers import ensure_conf
 from terminal import HADRON
 
-from hadron_tasks.errors import HadronError
+from hadron_tasks.app import make_app
 from hadron_tasks.local.redis_server import RedisServer
-from hadron_tasks.schedule import every, in_words, parse_cron
+from hadron_tasks.schedule_entry import HadronEntry
+from hadron_tasks.settings import Settings
 
 
 class Beat:
@@ -120,30 +121,54 @@ def test_what_makes_no_sense_is_refused(beat: Beat) -> None:
     assert "keep-partitions" in unknown.stderr
     assert beat.command("set", "tidy-streams").returncode == 2
     assert beat.command("set", "tidy-streams", "--every", "soon").returncode == 2
+    mixed = beat.command("set", "tidy-streams", "--every", "5m", "--timezone", "UTC")
+    assert mixed.returncode == 2
 
 
-@pytest.mark.parametrize(
-    ("when", "words"),
-    [
-        (interval(2), "every 2 s"),
-        (interval(90), "every 90 s"),
-        (interval(300), "every 5 min"),
-        (interval(timedelta(hours=2)), "every 2 h"),
-        (interval(timedelta(days=1)), "every 1 d"),
-        (crontab(minute="15", hour="6"), "15 6 * * * UTC"),
-        (parse_cron("*/5 0-6 1 1,7 mon"), "*/5 0-6 1 1,7 mon UTC"),
-    ],
-)
-def test_schedules_are_said_in_words(when: crontab | interval, words: str) -> None:
-    assert in_words(when) == words
+def test_a_cron_line_keeps_its_zone(beat: Beat) -> None:
+    changed = beat.command(
+        *("set", "tidy-streams", "--cron", "30 9 * * 1", "--timezone", "America/New_York")
+    )
+    assert changed.stdout == "tidy-streams runs Mondays at 09:30 America/New_York.\n"
+    entry = beat.entry("tidy-streams")
+    assert (entry["when"], entry["cron"]) == ("Mondays at 09:30 America/New_York", "30 9 * * 1")
+    next_run = datetime.fromisoformat(entry["next_run_at"]).astimezone(ZoneInfo("America/New_York"))
+    assert (next_run.isoweekday(), next_run.hour, next_run.minute) == (1, 9, 30)
+    assert timedelta(0) < next_run - datetime.now(UTC) <= timedelta(days=7, hours=1)
+    assert entry["last_run_at"] is None
 
 
-@pytest.mark.parametrize("line", ["", "* * * *", "61 * * * *", "* 25 * * *", "soon", "* * * * * *"])
-def test_bad_cron_lines_are_refused(line: str) -> None:
-    with pytest.raises(HadronError, match="no cron line"):
-        parse_cron(line)
+def test_the_next_run_is_counted_from_the_last(beat: Beat) -> None:
+    assert beat.command("set", "tidy-streams", "--every", "2h").returncode == 0
+    ran(beat, "tidy-streams", timedelta(minutes=30))
+    next_run = datetime.fromisoformat(beat.entry("tidy-streams")["next_run_at"])
+    left = next_run - datetime.now(UTC)
+    assert timedelta(minutes=85) < left <= timedelta(minutes=90)
 
 
-def test_an_interval_is_a_second_at_least() -> None:
-    with pytest.raises(HadronError, match="at least one second"):
-        every(timedelta(0))
+@pytest.mark.fleet
+def test_two_beats_send_once_and_what_a_downtime_missed_is_sent_once(beat: Beat) -> None:
+    assert beat.command("set", "tidy-streams", "--every", "1s").returncode == 0
+    assert beat.command("set", "keep-partitions", "--every", "1h").returncode == 0
+    ran(beat, "keep-partitions", timedelta(hours=10))
+    other = Beat(beat.server, beat.log.parent)
+    other.log = beat.log.with_name("other.log")
+    began = time.monotonic()
+    beat.start()
+    other.start()
+    try:
+        for _ in range(4):
+            beat.wait_for_more("hadron.tidy_streams", 30)
+    finally:
+        other.stop()
+    elapsed_s = time.monotonic() - began
+    assert beat.sent("hadron.tidy_streams") <= elapsed_s + 1
+    # Ten hours were missed.
+    assert beat.sent("hadron.keep_partitions") == 1
+
+
+def ran(beat: Beat, name: str, ago: timedelta) -> None:
+    """Let an entry have run some time ago."""
+    app = make_app(Settings(redis_url=beat.server.url))  # type: ignore[arg-type]
+    key = HadronEntry.generate_key(ensure_conf(app) and app, name)
+    HadronEntry.from_key(key, app=app).reschedule(last_run_at=datetime.now(UTC) - ago)
