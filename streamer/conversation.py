@@ -7,7 +7,7 @@ follows :class:`Endpoint`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -121,6 +121,9 @@ class Conversation(Protocol):
 
     def retarget(self, target: Target) -> None:
         """What the connection is to carry from now on."""
+
+    def refresh(self, markets: Collection[str]) -> Collection[str]:
+        """Ask for fresh snapshots of these markets' books; returns those carried here."""
 
     def next_command(self, now: float) -> str | None:
         """What to send now; None when an answer is awaited or nothing is to be done.

@@ -158,6 +158,12 @@ class KalshiConversation:
         self._refused &= self._wanted_books | self._wanted_channels
         self._snapshots &= self._wanted_books
 
+    def refresh(self, markets: Collection[str]) -> Collection[str]:
+        """Ask for fresh snapshots of these markets' books; returns those carried here."""
+        carried = self._books.intersection(markets)
+        self._snapshots |= carried
+        return carried
+
     def next_command(self, now: float) -> str | None:
         """The next step towards the target."""
         self._now = now

@@ -9,11 +9,9 @@ from typing import cast
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
+from hadron_tasks.book_requests import OPEN_MARKETS_KEY, SNAPSHOTS_WANTED_KEY
 from streamer.conversation import MarketDelisted, MarketListed
 from streamer.plan import exact_markets
-
-OPEN_MARKETS_KEY = "hadron:kalshi:open_markets"
-"""Redis hash: market ticker -> event ticker, of the open markets whose books are wanted."""
 
 REFRESH_EVERY_S = 5.0
 
@@ -60,6 +58,26 @@ class OpenMarkets:
             names = await cast("Awaitable[list[bytes]]", client.hkeys(OPEN_MARKETS_KEY))
             known = {name.decode() for name in names}
             self.tickers = ((known | self._exact) - self._delisted) | self._listed.keys()
+
+    async def wanted_snapshots(self, client: redis.Redis) -> set[str]:
+        """Markets of which somebody wants a fresh snapshot.
+
+        Raises:
+            RedisError: Redis is away.
+        """
+        if not self._wanted:
+            return set()
+        names = await cast("Awaitable[set[bytes]]", client.smembers(SNAPSHOTS_WANTED_KEY))
+        return {name.decode() for name in names}
+
+    async def snapshots_asked(self, client: redis.Redis, markets: Collection[str]) -> None:
+        """The exchange was asked for these; nobody else need.
+
+        Raises:
+            RedisError: Redis is away.
+        """
+        if markets:
+            await cast("Awaitable[int]", client.srem(SNAPSHOTS_WANTED_KEY, *markets))
 
     async def _write(self, client: redis.Redis) -> None:
         listed, delisted = self._listed, self._delisted

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
@@ -113,6 +113,10 @@ class PolygonConversation:
         """What to carry from now on."""
         self._target = target.items
         self._refused &= target.items
+
+    def refresh(self, markets: Collection[str]) -> Collection[str]:  # noqa: ARG002 - the protocol's
+        """Nothing: every book comes whole with each message."""
+        return ()
 
     def next_command(self, now: float) -> str | None:
         """Authenticate once greeted; then the next step towards the target."""

@@ -185,6 +185,7 @@ class Pool:
         # After the note: whoever finds our record must find in it all that was ever asked for.
         for lease, target in targets.items():
             self._members[lease].session.retarget(target)
+        await self._refresh_books()
         await self._hand_over(targets)
         if time.monotonic() >= self._next_report:
             self._next_report = time.monotonic() + REPORT_EVERY_S
@@ -236,6 +237,14 @@ class Pool:
             await self._redis.delete(up_key(name))
             await self._leases.release(lease)
             self._leaving.discard(lease)
+
+    async def _refresh_books(self) -> None:
+        """Have the exchange send the books anew that somebody wants and that are carried here."""
+        wanted = await self._markets.wanted_snapshots(self._redis)
+        asked: set[str] = set()
+        for member in self._members.values():
+            asked.update(member.session.refresh(wanted) if wanted else ())
+        await self._markets.snapshots_asked(self._redis, asked)
 
     def _start(self, lease: str) -> None:
         endpoint = self._endpoints[lease]

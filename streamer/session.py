@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -147,6 +147,13 @@ class Session:
             self._target = target
             self._conversation.retarget(target)
             self._wake.set()
+
+    def refresh(self, markets: Collection[str]) -> Collection[str]:
+        """Ask for fresh snapshots of these markets' books; returns those carried here."""
+        carried = self._conversation.refresh(markets) if self._socket is not None else ()
+        if carried:
+            self._wake.set()
+        return carried
 
     async def run(self) -> None:
         """Keep the connection until :meth:`stop`."""

@@ -146,6 +146,9 @@ class KalshiExchange:
             for channel in self.channels.values():
                 if market.ticker in channel.by_market:
                     channel.pool.add(market)
+            # Whoever named it before it opened has had no book of it yet.
+            for subscription in self.channels[BOOK].by_market.get(market.ticker, ()):
+                self.send_book(subscription, market.ticker)
         self._choose_again()
 
     def close_market(self, market: Market) -> None:

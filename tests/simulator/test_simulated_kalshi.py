@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from exchange_clients import PATH, kalshi, run, said, said_by_kalshi, signer
+from simulator.rest_requests import Asker
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
@@ -340,6 +341,58 @@ def test_a_book_comes_whole_first_and_again_when_asked_for(tmp_path: Path) -> No
             assert snapshot["seq"] == answer["seq"] + 1
 
     run(tmp_path, test, mix=KalshiMix(snapshot=0.0))
+
+
+def test_rest_tells_the_books_that_the_websocket_told(tmp_path: Path) -> None:
+    def told_by_rest(sim: Simulator, tickers: list[str]) -> dict[str, Any]:
+        answer = Asker(sim).ask("/markets/orderbooks", tickers=tickers)
+        return {
+            one["ticker"]: {
+                side: {price: float(size) for price, size in one["orderbook_fp"][f"{side}_dollars"]}
+                for side in ("yes", "no")
+            }
+            for one in answer["orderbooks"]
+        }
+
+    async def test(sim: Simulator) -> None:
+        follower = Follower()
+        async with kalshi(sim) as client:
+            tickers = market_tickers(sim)
+            await client.subscribe("ticker", "trade")
+            await client.subscribe("orderbook_delta", market_tickers=tickers)
+            for _ in range(3):
+                await client.take(800)
+                await sim.pause()
+                await client.take_rest()
+                for frame in client.frames:
+                    follower.take(frame)
+                client.frames.clear()
+                assert await asyncio.to_thread(told_by_rest, sim, tickers) == follower.books
+                sim.resume()
+        assert follower.counts["orderbook_delta"] > 500
+
+    run(tmp_path, test, mix=KalshiMix(snapshot=0.5), lifecycle_every_s=0, rest_capacity=1000)
+
+
+def test_a_market_named_before_it_opens_tells_its_book_when_it_does(tmp_path: Path) -> None:
+    async def test(sim: Simulator) -> None:
+        async with kalshi(sim, 1) as first, kalshi(sim, 2) as early:
+            await first.subscribe("market_lifecycle_v2")
+            created = await first.until(lambda m: _is(m, "created"))
+            # Settled events make room for others of the same name with another date; to name one
+            # beforehand, take one that is listed, and list it once more.
+            ticker = created["msg"]["market_ticker"]
+            market = sim.kalshi.markets[ticker]
+            sim.kalshi.close_market(market)
+            await early.subscribe("orderbook_delta", market_tickers=[ticker])
+            await early.take_rest()
+            assert len(early.frames) == 1
+            sim.kalshi.list_event(market.event)
+            message = await early.receive()
+            assert message["type"] == "orderbook_snapshot"
+            assert message["msg"]["market_ticker"] == ticker
+
+    run(tmp_path, test, keys=2, lifecycle_every_s=0.5, mix=KalshiMix(snapshot=0.0))
 
 
 def test_an_initial_quote_of_every_market(tmp_path: Path) -> None:

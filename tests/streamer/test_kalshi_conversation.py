@@ -278,3 +278,18 @@ def test_markets_of_the_selection_are_reported() -> None:
         MarketDelisted("KXFED-27JAN-T2")
     ]
     assert server.data(kind, 2, 4, market_ticker="KXCPI-1", event_type="created") == []
+
+
+def test_fresh_snapshots_are_asked_of_books_that_are_carried() -> None:
+    conversation = KalshiConversation()
+    server = Server(conversation)
+    conversation.retarget(books(MARKETS[:2]))
+    assert set(conversation.refresh(MARKETS)) == set()  # nothing is subscribed yet
+    server.settle()
+    assert set(conversation.refresh([*MARKETS[1:], "KXOTHER"])) == {MARKETS[1]}
+    command = server.next_command()
+    assert command is not None
+    (sid,) = command["params"].pop("sids")
+    assert sid == server.sids["orderbook_delta"]
+    assert command["params"] == {"action": "get_snapshot", "market_tickers": [MARKETS[1]]}
+    assert server.next_command() is None

@@ -12,6 +12,7 @@ import pytest
 from scripted_exchange import KalshiScript, PolygonScript
 from streamer_harness import Launch, Recorded, kalshi_keys, wait_for
 
+from hadron_tasks.book_requests import SNAPSHOTS_WANTED_KEY, ask_for_snapshots
 from hadron_tasks.feed_health import ConnectionState
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import GapCause, connection_of
@@ -103,6 +104,10 @@ def test_a_sequence_jump_is_recorded_and_books_are_asked_for_afresh(
     wait_for(lambda: any(c["params"].get("action") == "get_snapshot" for c in kalshi.commands))
     (asked,) = [c for c in kalshi.commands if c["params"].get("action") == "get_snapshot"]
     assert asked["params"]["market_tickers"] == ["KXTEST-26-1", "KXTEST-26-2"]
+    ask_for_snapshots(recorded.client, ["KXTEST-26-2", "KXOTHER-26-1"])
+    wait_for(lambda: recorded.client.smembers(SNAPSHOTS_WANTED_KEY) == {b"KXOTHER-26-1"})
+    wait_for(lambda: kalshi.commands[-1]["params"].get("market_tickers") == ["KXTEST-26-2"])
+    assert kalshi.commands[-1]["params"]["action"] == "get_snapshot"
 
 
 @pytest.mark.parametrize(
