@@ -126,10 +126,9 @@ def _show(found: RecordedBook, side: Side, depth: int | None, *, as_json: bool) 
     changes = f"{len(chain.changes):,} changes after it"
     if chain.last_change is not None:
         changes += f", the last at {_time(chain.last_change)}"
-    console.print(f"Made of the snapshot of {_time(anchor.event_time)} and {changes}", end="")
-    console.print(f" ({chain.via}).", highlight=False)
+    _say(f"Made of the snapshot of {_time(anchor.event_time)} and {changes} ({chain.via}).")
     if found.agreed_at is not None:
-        console.print(f"Found to be the exchange's own at {_time(found.agreed_at)}.")
+        _say(f"Found to be the exchange's own at {_time(found.agreed_at)}.")
     _print_trust(trust)
 
 
@@ -148,7 +147,7 @@ def _show_whole(found: WholeBook, asked: Asked, depth: int | None, *, as_json: b
     console.print(_ladder(found.ladder, found.instrument.ticker, depth or DEPTH))
     age = (asked.moment - found.event_time).total_seconds()
     where = "" if found.exchange is None else f" of exchange {found.exchange}"
-    console.print(
+    _say(
         f"The book{where} as it was told whole at {_time(found.event_time)}, {age:,.1f} s before. "
         "Nothing is rebuilt; what changed since is not in it."
     )
@@ -167,8 +166,12 @@ def _print_trust(trust: Trust) -> None:
     assert trust.since is not None
     console.print(f"[bold red]Not to be trusted[/] since {_time(trust.since)} UTC:")
     for reason in trust.reasons:
-        line = f"  {_time(reason.since)}  {reason.doubt.value.replace('_', ' ')}: {reason.words}"
-        console.print(line, highlight=False, markup=False)
+        _say(f"  {_time(reason.since)}  {reason.doubt.value.replace('_', ' ')}: {reason.words}")
+
+
+def _say(sentence: str) -> None:
+    """A sentence as one line however narrow the terminal, so that it can be searched for."""
+    console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
 
 def _ladder(ladder: Ladder, what: str, depth: int) -> Table:

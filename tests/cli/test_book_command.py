@@ -56,7 +56,6 @@ def hadron(
     """The command, beside a recorded book whose connection is live."""
     monkeypatch.setenv("HADRON_DATABASE_URL", database_url)
     monkeypatch.setenv("HADRON_REDIS_URL", redis_server.url)
-    monkeypatch.setenv("COLUMNS", "120")
     get_settings.cache_clear()
     yes = [[f"0.{cents}00", f"{cents}.00"] for cents in range(30, 45)]
     levels = {"yes_dollars_fp": yes, "no_dollars_fp": [["0.5400", "1500.00"]]}
