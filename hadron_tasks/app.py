@@ -49,6 +49,8 @@ LOOK_UP_NEW_POLYGON_EVERY_S = 15.0
 """Polygon's free plan allows a request every twelve seconds, and none is waited for."""
 PLAN_BACKFILLS_EVERY_S = 15.0
 """How often beat looks for gaps that can be filled, and for runs whose task was lost."""
+CHECK_BOOKS_EVERY_S = 180.0
+"""How often some rebuilt order books are compared with the exchange's own."""
 
 # Tasks are short: a drain runs for its budget of a few seconds. A visibility timeout far above
 # that never redelivers a task that still runs, and one whose worker died soon enough.
@@ -143,6 +145,12 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "schedule": PLAN_BACKFILLS_EVERY_S,
             "args": [venue],
             "options": {"expires": PLAN_BACKFILLS_EVERY_S * 2},
+        }
+    if "kalshi" in settings.venues and settings.kalshi_books:
+        schedule["check-books"] = {
+            "task": "hadron.check_books",
+            "schedule": CHECK_BOOKS_EVERY_S,
+            "options": {"expires": CHECK_BOOKS_EVERY_S},
         }
     return schedule | _crawl_schedule(settings.venues)
 

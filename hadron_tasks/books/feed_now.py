@@ -6,17 +6,21 @@ stored, only Redis knows.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import redis
-from pydantic import ValidationError
 
 from hadron_tasks.books.chain import Chain
 from hadron_tasks.books.trust import IN_FLIGHT, Doubt, Reason
-from hadron_tasks.feed_health import HEALTH_KEY, ConnectionHealth, ConnectionState, is_fresh
+from hadron_tasks.feed_health import (
+    HEALTH_KEY,
+    ConnectionHealth,
+    ConnectionState,
+    is_fresh,
+    parse_reports,
+)
 from hadron_tasks.raw_stream import parse_entries, stream_key
 from hadron_tasks.times import from_ns
 
@@ -48,8 +52,7 @@ def read_feed_now(client: redis.Redis, venue: str) -> FeedNow | None:
         oldest = client.xrange(stream_key(venue), count=1)
     except redis.RedisError:
         return None
-    reports = [report for report in map(_report, stored.values()) if report is not None]
-    mine = [report for report in reports if report.venue == venue]
+    mine = [report for report in parse_reports(stored.values()) if report.venue == venue]
     return FeedNow(
         open_holes={report.connection: _open_since(report) for report in mine},
         stored_until=min(_received(oldest) or asked_at, asked_at - IN_MEMORY),
@@ -86,17 +89,10 @@ def doubts_of_feed(
     return reasons
 
 
-def _report(document: bytes) -> ConnectionHealth | None:
-    try:
-        return ConnectionHealth.model_validate_json(document)
-    except ValidationError:  # another version's
-        return None
-
-
 def _open_since(report: ConnectionHealth) -> datetime | None:
     if report.hole_from_ns is not None:
         return from_ns(report.hole_from_ns)
-    if report.state is ConnectionState.LIVE and is_fresh(report, time.time_ns()):
+    if report.state is ConnectionState.LIVE and is_fresh(report):
         return None
     return from_ns(report.reported_ns)
 

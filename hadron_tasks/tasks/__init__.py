@@ -2,6 +2,7 @@
 
 from hadron_tasks.tasks import (
     backfill,
+    books,
     counting,
     crawl,
     dead_letters,
@@ -12,6 +13,7 @@ from hadron_tasks.tasks import (
 
 __all__ = [
     "backfill",
+    "books",
     "counting",
     "crawl",
     "dead_letters",
