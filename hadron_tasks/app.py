@@ -150,7 +150,7 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         schedule["check-books"] = {
             "task": "hadron.check_books",
             "schedule": CHECK_BOOKS_EVERY_S,
-            "options": {"expires": CHECK_BOOKS_EVERY_S},
+            "options": {"expires": CHECK_BOOKS_EVERY_S, "queue": REST_QUEUE},
         }
     return schedule | _crawl_schedule(settings.venues)
 
