@@ -84,7 +84,7 @@ def _league_market(key: str) -> SeriesRule | None:
     markets = tables.game_markets()
     by_key = tables.leagues()
     # The longest league that leaves a known market: LIGUE1 + 1H, not LIGUE + 11H.
-    for size in range(len(key) - 1, 1, -1):
+    for size in range(len(key), 1, -1):
         league = by_key.get(key[:size])
         market = markets.get(key[size:]) if league is not None else None
         if league is None or market is None:
@@ -120,6 +120,9 @@ _WORD_KINDS = (
     "chip",
     "company",
     "altcoin",
+    "ticker",
+    "speaker",
+    "weight",
 )
 """What the tables of words name, and patterns ask for as ``(?P<city>)``."""
 

@@ -23,7 +23,7 @@ class League(NamedTuple):
     home_first: bool | None
     """True: home then away (soccer); False: away then home (US leagues); None: neither."""
     teams: str
-    """The team file that its codes are read with; empty where there is none."""
+    """The team file that its codes are read with (two joined by ``+``); empty without one."""
     score: str
     """What a total counts: ``points``, ``goals``, ``runs``, ``games``."""
 
@@ -136,7 +136,7 @@ def words(kind: str) -> dict[str, str]:
     """The names of a kind of code: ``city``, ``state``, ``coin``, ``country``, ``oscar`` ..."""
     return {
         row["code"]: row["name"]
-        for file in ("places.csv", "award_words.csv")
+        for file in ("places.csv", "words.csv")
         for row in _rows(file)
         if row["kind"] == kind
     }
@@ -144,9 +144,21 @@ def words(kind: str) -> dict[str, str]:
 
 @cache
 def team_file(name: str) -> dict[str, Team]:
-    """The teams of one file by code; empty for the empty name."""
+    """The teams of one file by code; empty for the empty name.
+
+    Of two files (``mls+ligamx``: clubs of two leagues meet) all codes but those that mean different
+    clubs in them.
+    """
     if not name:
         return {}
+    if "+" in name:
+        files = [team_file(part) for part in name.split("+")]
+        return {
+            code: team
+            for file in files
+            for code, team in file.items()
+            if all(other.get(code, team).full_name == team.full_name for other in files)
+        }
     return {
         row["code"]: Team(row["code"], row["name"], row["full_name"], row["source"])
         for row in _rows(f"teams_{name}.csv")
