@@ -10,6 +10,7 @@ import json
 import re
 import traceback
 from functools import cache
+from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from hadron_tasks.errors import ConfigurationError
@@ -20,6 +21,8 @@ HIDDEN = "[hidden]"
 _SHORTEST_VALUE = 6
 """A configured password shorter than this is found by its place only: hiding every "abc" in every
 text would hide what people need to read."""
+
+_SHORTEST_KEY_LINE = 24
 
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
@@ -80,7 +83,9 @@ def _configured_values() -> tuple[str, ...]:
 
 
 def _secrets_of(settings: Settings) -> set[str]:
-    found = {key.key_id for key in settings.kalshi_keys()}
+    found: set[str] = set()
+    for key in settings.kalshi_keys():
+        found |= {key.key_id, *_lines_of_key(key.private_key_path)}
     if settings.polygon_api_key is not None:
         found.add(settings.polygon_api_key.get_secret_value())
     for address in (settings.redis_url, settings.database_url):
@@ -88,3 +93,12 @@ def _secrets_of(settings: Settings) -> set[str]:
         if password:
             found |= {password, unquote(password)}
     return found
+
+
+def _lines_of_key(path: Path) -> list[str]:
+    """A private key's lines: one may be quoted without what makes it known for a key."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, ValueError):
+        return []  # who uses the key says what is wrong with it
+    return [line for line in lines if len(line) >= _SHORTEST_KEY_LINE and "-----" not in line]

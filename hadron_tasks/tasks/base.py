@@ -53,16 +53,21 @@ class HadronTask(Task):  # type: ignore[misc]
         redelivered = (self.request.delivery_info or {}).get("redelivered")
         if redelivered:
             self._refuse_if_it_kills(past)
+        failure: Exception | None = None
         try:
             result = self.run(*args, **kwargs)
         except (Ignore, Reject, Retry):
             raise
         except Exception as error:  # noqa: BLE001 - decided upon, and raised again
-            self._failed(error, past)
+            failure = error
         finally:
             if redelivered:
                 with suppress(RedisError):
                     starts.ended(redis_client(), self.request.id)
+        if failure is not None:
+            # Not where it was caught: what is raised there drags it along as its context, with
+            # all the secrets that it may tell, into logs and events.
+            self._failed(failure, past)
         if past.letter is not None:
             self._keep(past.letter)
         return result
@@ -112,7 +117,7 @@ class HadronTask(Task):  # type: ignore[misc]
                 return
             # Not sent, so not done: the message goes back to its queue.
             raise Reject(failure, requeue=True) from None
-        raise Retry(exc=error, when=again.wait_s, sig=signature)
+        raise Retry(exc=error, when=again.wait_s, sig=signature) from error
 
     def _bury(self, fault: Fault, past: Past) -> None:
         request = self.request

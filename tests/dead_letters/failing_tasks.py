@@ -8,11 +8,19 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from hadron_tasks.app import app
 from hadron_tasks.errors import ConfigurationError, StoreUnavailable
+from hadron_tasks.ingest.normalised import Normalised
+from hadron_tasks.ingest.venue_rules import VenueRules
+from hadron_tasks.settings import get_settings
+from hadron_tasks.tasks import drain
 from hadron_tasks.tasks.base import HadronTask, Report
+from hadron_tasks.venues.registry import rules_for
+
+NORMALISER_MENDED = Path("normaliser-mended")
 
 
 @app.task(name="test.fails_until_mended", base=HadronTask)  # type: ignore[untyped-decorator]
@@ -68,3 +76,38 @@ def out_of_memory() -> None:
 def hangs() -> None:
     """Runs into its hard time limit."""
     time.sleep(60)
+
+
+@app.task(name="test.tells_secrets", base=HadronTask, attempts=2)  # type: ignore[untyped-decorator]
+def tells_secrets(marker: str) -> None:
+    """An error that quotes all it knows, raised because of another that does, too."""
+    settings = get_settings()
+    (key,) = settings.kalshi_keys()
+    told = [
+        marker,
+        key.key_id,
+        key.private_key_path.read_text(),
+        settings.database_url.get_secret_value(),
+        settings.redis_url.get_secret_value(),
+    ]
+    polygon = settings.polygon_api_key
+    assert polygon is not None
+    try:
+        raise ConnectionError(f"GET /v3/trades?apiKey={polygon.get_secret_value()} {marker}")
+    except ConnectionError as error:
+        raise ValueError(f"{marker}: {told!r}") from error
+
+
+def _rules_with_a_bug(venue: str) -> VenueRules:
+    """A venue whose normaliser fails with order books, until somebody mends it."""
+    rules = rules_for(venue)
+
+    def normalise(data: bytes, received_ns: int, into: Normalised, connection: str = "") -> None:
+        if b"orderbook_snapshot" in data and not NORMALISER_MENDED.exists():
+            raise KeyError("yes_dollars")
+        rules.normalise(data, received_ns, into, connection)
+
+    return replace(rules, normalise=normalise)
+
+
+vars(drain)["rules_for"] = _rules_with_a_bug

@@ -16,7 +16,20 @@ from celery import Celery
 
 from hadron_tasks import counters
 from hadron_tasks.counters import Counter
+from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.redis_server import RedisServer
+from hadron_tasks.raw_stream import RawFrame, frame_fields, stream_key
+
+KALSHI_KEY_ID = "5f0a1b7e-planted-key-id-93cd"
+POLYGON_KEY = "pLaNtEdPoLyGoNkEy0451"
+REDIS_PASSWORD = "planted-redis-password"
+DATABASE_PASSWORD = "planted-database-password"
+KEY_LINE = "MIIEpAIBAAKCAQEAplantedPlantedPlanted0451plantedPlanted"
+PRIVATE_KEY = f"""-----BEGIN RSA PRIVATE KEY-----
+{KEY_LINE}
+-----END RSA PRIVATE KEY-----
+"""
+SECRETS = (KALSHI_KEY_ID, POLYGON_KEY, REDIS_PASSWORD, DATABASE_PASSWORD, KEY_LINE)
 
 HADRON = str(Path(sys.executable).with_name("hadron"))
 
@@ -24,26 +37,41 @@ HADRON = str(Path(sys.executable).with_name("hadron"))
 class LetterWorker:
     """A worker with failing tasks, its services, and what tests ask of them."""
 
-    def __init__(self, server: RedisServer, database_url: str, directory: Path) -> None:
+    def __init__(self, server: RedisServer, postgres: PostgresServer, directory: Path) -> None:
         self.server = server
-        self.database_url = database_url
+        self.postgres = postgres
+        self.database_url = postgres.create_database("letters")
         self.directory = directory
         self.log = directory / "worker.log"
-        self.env = os.environ | {
-            "HADRON_REDIS_URL": server.url,
-            "HADRON_DATABASE_URL": database_url,
-            "PYTHONPATH": str(Path(__file__).parent),
-        }
         self.redis = redis.Redis.from_url(server.url)
+        self.redis.acl_setuser("hadron", True, passwords="+" + REDIS_PASSWORD, commands=["+@all"],
+                               keys=["*"], channels=["*"])  # fmt: skip
+        self.env = os.environ | self._secrets() | {"PYTHONPATH": str(Path(__file__).parent)}
         self.celery = Celery("hadron", broker=server.url)
         self.process: subprocess.Popen[bytes] | None = None
 
+    def _secrets(self) -> dict[str, str]:
+        """Settings with a secret of each kind."""
+        key_file = self.directory / "key.pem"
+        key_file.write_text(PRIVATE_KEY)
+        return {
+            "HADRON_REDIS_URL": self.server.url.replace("//", f"//hadron:{REDIS_PASSWORD}@"),
+            "HADRON_DATABASE_URL": self.database_url.replace("@", f":{DATABASE_PASSWORD}@"),
+            "KALSHI_API_KEY_1": KALSHI_KEY_ID,
+            "KALSHI_PRIVATE_KEY_1_PATH": str(key_file),
+            "POLYGON_API_KEY": POLYGON_KEY,
+        }
+
     def start(self) -> None:
-        arguments = "-A hadron_tasks.app worker -I failing_tasks -Q drain,maintenance,rest -E -c 2"
+        arguments = "worker -I failing_tasks -Q drain,maintenance,rest -E -c 2 -n letters@%h"
+        self.process = self.celery_command(*arguments.split())
+
+    def celery_command(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
+        """Start a ``celery`` command; it logs where the worker does."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "celery", *arguments.split(), "-n", "letters@%h"],
-                env=self.env,
+            return subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "hadron_tasks.app", *arguments],
+                env=self.env | env,
                 cwd=self.directory,
                 stdout=log,
                 stderr=log,
@@ -64,6 +92,11 @@ class LetterWorker:
         """Send a task; returns its id."""
         options.setdefault("queue", "maintenance")
         return str(self.celery.send_task(f"test.{task}", args=args, **options).id)
+
+    def receive(self, venue: str, frame: RawFrame) -> None:
+        """Put a frame on its raw stream, as a streamer does, and poke."""
+        self.redis.xadd(stream_key(venue), frame_fields(frame))  # type: ignore[arg-type]
+        self.celery.send_task("hadron.drain_raw", args=[venue], queue="drain")
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.database_url)
@@ -112,6 +145,13 @@ class LetterWorker:
             assert time.monotonic() < deadline, f"{what} did not come about; {self.tail()}"
             time.sleep(0.05)
         return found
+
+    def status(self, letter_id: int) -> tuple[str, int]:
+        """A letter's status and attempts."""
+        ((status, attempts),) = self.query(
+            "SELECT status, attempts FROM dead_letters WHERE id = %s", letter_id
+        )
+        return status, attempts
 
     def hadron(self, *arguments: str) -> str:
         """Run a ``hadron`` command; returns what it printed."""
