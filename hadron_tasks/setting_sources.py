@@ -28,7 +28,7 @@ class SecretFiles(PydanticBaseSettingsSource):
             ConfigurationError: The file cannot be read; names the variable.
         """
         if _is_secret(field):
-            for variable in _variables(self.settings_cls, field, field_name):
+            for variable in variables(self.settings_cls, field, field_name):
                 path = os.environ.get(f"{variable}_FILE")
                 if path:
                     return _read_secret(f"{variable}_FILE", Path(path)), field_name, False
@@ -72,7 +72,8 @@ def _is_secret(field: FieldInfo) -> bool:
     return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
 
 
-def _variables(settings: type[BaseSettings], field: FieldInfo, name: str) -> list[str]:
+def variables(settings: type[BaseSettings], field: FieldInfo, name: str) -> list[str]:
+    """The variables that set a field; the first is the one to tell people."""
     if isinstance(field.validation_alias, AliasChoices):
         return [str(choice) for choice in field.validation_alias.choices if str(choice).isupper()]
     return [f"{settings.model_config.get('env_prefix', '')}{name}".upper()]

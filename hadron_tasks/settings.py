@@ -136,7 +136,7 @@ class Settings(SecretFileSettings, BaseSettings):
     database_url: SecretStr = SecretStr("postgresql://hadron@127.0.0.1:5432/hadron")
     """PostgreSQL 16 or newer."""
     database_password: SecretStr | None = None
-    """As ``redis_password``."""
+    """As ``HADRON_REDIS_PASSWORD``."""
     data_dir: Path = Path(".hadron")
     """Spool, logs and, under ``hadron up``, the embedded services' files."""
 
@@ -145,9 +145,11 @@ class Settings(SecretFileSettings, BaseSettings):
     """A simulator's ``simulator.json``: if it is there, its exchanges stand in for venues that
     have no key."""
     venues: CommaList = ["kalshi", "polygon"]
+    """Whose messages are drained and whose schedules run."""
     kalshi_env: KalshiEnv = Field(
         default="production", validation_alias=AliasChoices("kalshi_env", "KALSHI_ENV")
     )
+    """Which of the exchange's addresses; ``simulator`` needs them given below."""
     kalshi_ws_url: str | None = None
     """Overrides the WebSocket address that ``KALSHI_ENV`` implies."""
     kalshi_rest_url: str | None = None
@@ -157,12 +159,15 @@ class Settings(SecretFileSettings, BaseSettings):
     kalshi_books: CommaList = []
     """Order books to record: series, event or market tickers (``KXBTCD``, ``KXFED-26DEC``)."""
     kalshi_max_books_per_connection: int = Field(default=2000, ge=1)
+    """Most order books on one connection; those that find no room are left out, and logged."""
     polygon_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("polygon_api_key", "POLYGON_API_KEY")
     )
+    """For the WebSocket and the REST API."""
     polygon_ws_url: str = POLYGON_WS_URL
     """Without the asset class, which is appended as the path (``.../stocks``)."""
     polygon_rest_url: str = POLYGON_REST_URL
+    """Without a path."""
     polygon_requests_per_minute: int = Field(default=5, ge=1)
     """How many REST requests the plan allows: 5 on the free one, more on the others."""
     polygon_subscriptions: CommaList = [
@@ -181,7 +186,8 @@ class Settings(SecretFileSettings, BaseSettings):
     redis_memory_mark: float = Field(default=0.85, gt=0, le=1)
     """Share of Redis' maxmemory above which frames go to the spool instead."""
     spool_max_bytes: int = Field(default=20 * 1024**3, ge=1)
-    """Most bytes of frames the spool keeps on disk; beyond it the loss is recorded as a gap."""
+    """Most bytes of frames that the spool keeps on disk, 20 GiB unless set; what is beyond is lost,
+    and recorded as a gap."""
     lease_ttl_s: float = Field(default=10.0, gt=1)
     """How long a dead streamer's API key stays taken."""
     stale_after_s: float = Field(default=30.0, gt=0)
@@ -195,6 +201,7 @@ class Settings(SecretFileSettings, BaseSettings):
     drain_max_parallel: int = Field(default=8, ge=1)
     """Most drain tasks at work on one venue's stream at once."""
     instrument_cache_size: int = Field(default=500_000, ge=1)
+    """Instruments whose ids a worker process remembers; about 270 bytes each."""
     tick_retention_days: int | None = Field(default=None, ge=1)
     """Days after which partitions of ticks are dropped; unset keeps everything."""
 
@@ -219,7 +226,9 @@ class Settings(SecretFileSettings, BaseSettings):
     metrics_disks: CommaList = []
     """Volumes whose free space is told: ``name=directory``; the data directory when left out."""
     log_format: Literal["console", "json"] = "console"
+    """``console`` for people, ``json`` (one object a line) for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is less important is not logged."""
 
     @field_validator(
         "venues",
