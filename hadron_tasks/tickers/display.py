@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from hadron_tasks.tickers.dates import Precision
 from hadron_tasks.tickers.draft import Draft
@@ -125,9 +125,16 @@ def _number(strike: Strike | None) -> str:
     return "" if strike is None else f"{strike.value:f}"
 
 
+def _least(strike: Strike) -> Decimal:
+    """The least whole count that pays: 12 for "over 11.5", "more than 11" and "at least 12"."""
+    if strike.direction is Direction.ABOVE:
+        return strike.value.to_integral_value(ROUND_FLOOR) + 1
+    return strike.value
+
+
 def _plus(strike: Strike) -> str:
     """``12+``, or the bare number where the side of the line is open."""
-    return f"{_number(strike)}{'' if strike.direction is Direction.LINE else '+'}"
+    return f"{_least(strike):f}{'' if strike.direction is Direction.LINE else '+'}"
 
 
 def _game(draft: Draft) -> str:
@@ -156,8 +163,9 @@ def _game(draft: Draft) -> str:
 
 def _over(strike: Strike) -> str:
     """Half a point below the number: N means N or more. The number itself where that is open."""
-    value = strike.value
-    return f"{value - Decimal('0.5') if strike.direction is Direction.AT_LEAST else value:f}"
+    if strike.direction is Direction.LINE:
+        return _number(strike)
+    return f"{_least(strike) - Decimal('0.5'):f}"
 
 
 def _is_prop(kind: MarketType) -> bool:

@@ -27,7 +27,9 @@ class SeriesRule(NamedTuple):
     subject: str
     unit: str = ""
     reading: str = ""
-    """How its numbers read: see :mod:`hadron_tasks.tickers.families.threshold`."""
+    """How its numbers read: see :mod:`hadron_tasks.tickers.families.strikes`."""
+    event: str = ""
+    """What its event's code names: see :mod:`hadron_tasks.tickers.families.event_parts`."""
     league: League | None = None
     period: str = ""
     words: str = ""
@@ -61,6 +63,7 @@ def rule_of(series: str) -> SeriesRule:
             row.subject,
             row.unit,
             row.reading,
+            row.event,
             league,
             segments=row.segments,
         )
@@ -159,6 +162,7 @@ def _pattern(key: str) -> SeriesRule | None:
             row.subject.format(**({"word": key} | _in_words(found))),
             row.unit,
             row.reading,
+            row.event,
             league,
             segments=2 if row.reading.startswith("cents") else 1,
         )

@@ -48,6 +48,7 @@ class SeriesRow(NamedTuple):
     subject: str
     unit: str
     reading: str
+    event: str
     league: str
     segments: int
 
@@ -62,6 +63,7 @@ class PatternRow(NamedTuple):
     subject: str
     unit: str
     reading: str
+    event: str
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
@@ -107,6 +109,7 @@ def series_rows() -> dict[str, SeriesRow]:
             row["subject"],
             row["unit"],
             row["reading"],
+            row["event"],
             row["league"],
             int(row["segments"]),
         )
@@ -126,6 +129,7 @@ def pattern_rows() -> tuple[PatternRow, ...]:
             row["subject"],
             row["unit"],
             row["reading"],
+            row["event"],
         )
         for row in _rows("series_patterns.csv")
     )

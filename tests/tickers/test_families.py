@@ -241,3 +241,16 @@ def test_ties_and_parties() -> None:
     party = parse_ticker("CONTROLH-2026-R").outcome
     assert party is not None
     assert (party.kind, party.name) == (OutcomeKind.PARTY, "Republican Party")
+
+
+@pytest.mark.parametrize(
+    ("ticker", "name"),
+    [
+        ("KXMLSTOTAL-26APR18SEASTL-3", "Over 3.5 goals: Seattle vs St. Louis, Apr 18, 2026"),
+        ("KXMLSSPREAD-26APR18SEASTL-SEA1", "Seattle by 2+: Seattle vs St. Louis, Apr 18, 2026"),
+        ("KXMLSTOTAL-26JUN18SEASTL-3", "Line 3 goals: Seattle vs St. Louis, Jun 18, 2026"),
+        ("KXMLSTOTAL-26AUG22SJMIN-9", "Over 8.5 goals: San Jose vs Minnesota, Aug 22, 2026"),
+    ],
+)
+def test_soccers_lines_changed_sides_in_the_summer_of_2026(ticker: str, name: str) -> None:
+    assert parse_ticker(ticker).display_name == name

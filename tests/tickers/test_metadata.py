@@ -18,7 +18,7 @@ from hadron_tasks.tickers.parsed import Direction
 
 
 def test_an_exact_line_replaces_the_tickers_number() -> None:
-    ticker = "KXSERIEATOTAL-26APR19CRETOR-2"
+    ticker = "KXSERIEATOTAL-26JUN19CRETOR-2"
     alone = parse_ticker(ticker)
     assert alone.strike is not None
     assert alone.strike.direction is Direction.LINE

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 
+from hadron_tasks.tickers import tables
 from hadron_tasks.tickers.dates import Precision, leading_date, read_date, within_year
 from hadron_tasks.tickers.draft import Draft
-from hadron_tasks.tickers.families.races import RACES, read_race
+from hadron_tasks.tickers.families.races import read_race
+from hadron_tasks.tickers.series_rules import rule_of
 
 _TRAILING_DATE = re.compile(
     r"(?P<code>[A-Z0-9.]*?[A-Z])(?P<date>\d\d[A-Z]{3}(?:\d\d)?|20\d\d|[23]\d)"
 )
 _LEADING_YEAR = re.compile(r"(?P<year>\d\d)(?P<code>[A-Z][A-Z0-9]*)")
 _INNER_YEAR = re.compile(r"(?P<before>[A-Z]+)(?P<year>[23]\d)(?P<after>[A-Z][A-Z0-9]*)")
-TEAM_EVENT = "team"
-"""The reading of the series whose events are about one team (``KXNFLSTAGEOFELIM-27CLE``)."""
+RACE, TEAM, PARENT = "race", "team", "parent"
+"""What an event's code may name: a race (``TX34R``), a team (``CLE``) or another series
+(``GOVFLNOMR``). Any other kind is one of the tables of words (``tournament``)."""
 
 TIME_OF_DAY = re.compile(r"T(?:[01]\d|2[0-3])[0-5]\d")
 
@@ -27,15 +30,26 @@ def read_event_parts(draft: Draft) -> None:
     """Read the event's segments into dates and codes; pieces of all of them are noted."""
     for index, segment in enumerate(draft.event):
         read_event_part(draft, index, segment)
-    league = draft.rule.league
-    if draft.rule.reading == TEAM_EVENT and draft.scope is not None and league is not None:
-        team = draft.book.team(league.teams, draft.scope)
-        draft.scope_words = None if team is None else team.full_name
+    if draft.scope is not None and draft.scope_words is None and draft.rule.event:
+        draft.scope_words = _scope_in_words(draft, draft.scope)
+
+
+def _scope_in_words(draft: Draft, scope: str) -> str | None:
+    rule = draft.rule
+    if rule.event == TEAM and rule.league is not None:
+        team = draft.book.team(rule.league.teams, scope)
+        return None if team is None else team.full_name
+    if rule.event == PARENT:
+        parent, _, rest = scope.partition(" ")
+        known = rule_of(parent)
+        words = known.subject.replace("{year} ", "")
+        return f"{words} {rest}".rstrip() if known.known else None
+    return tables.words(rule.event).get(scope)
 
 
 def read_event_part(draft: Draft, index: int, segment: str) -> None:
     """Read one segment of an event."""
-    if draft.rule.reading in RACES and read_race(draft, index, segment):
+    if draft.rule.event == RACE and read_race(draft, index, segment):
         return
     moment = read_date(segment)
     if moment is None and draft.when is not None and draft.when.precision is Precision.YEAR:

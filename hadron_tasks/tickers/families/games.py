@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 
 from hadron_tasks.tickers.codebook import unknown_team
@@ -48,6 +49,9 @@ _TEAM_AND_NUMBER = frozenset(
 )
 _NUMBER = frozenset((MarketType.TOTAL, MarketType.PERIOD_TOTAL, MarketType.SERIES_TOTAL))
 _THREE_LETTER_SPORTS = frozenset(("tennis", "mma"))
+LAST_DAY_OF_MORE_THAN, FIRST_DAY_OF_AT_LEAST = date(2026, 5, 24), date(2026, 8, 1)
+"""Soccer's last games seen with lines above their number, and the first with lines below it."""
+
 _TIE_CODES = frozenset(("TIE", "DRAW"))
 
 
@@ -227,15 +231,23 @@ def _score_word(draft: Draft) -> str:
 
 
 def _line(draft: Draft, index: int, number: str, unit: str) -> None:
-    """A betting line. Soccer's moved from half a goal above the number to half a goal below it
-    during 2026, so there the side is left open; elsewhere N means N or more (over N - 0.5)."""
+    """A betting line: N means N or more (over N - 0.5). In soccer it meant more than N until the
+    season's end of 2026 (``KXMLSTOTAL-26APR18SEASTL-3`` was "over 3.5 goals")."""
     draft.piece(index, "line", number)
     league = draft.rule.league
+    direction = Direction.AT_LEAST
     if league is not None and league.sport == "soccer":
-        draft.strike = Strike(Direction.LINE, Decimal(number), unit=unit)
-        draft.unread.append("whether the line is half a goal above or below the number")
-    else:
-        draft.strike = Strike(Direction.AT_LEAST, Decimal(number), unit=unit)
+        direction = _soccer_direction(draft)
+        if direction is Direction.LINE:
+            draft.unread.append("whether the line is half a goal above or below the number")
+    draft.strike = Strike(direction, Decimal(number), unit=unit)
+
+
+def _soccer_direction(draft: Draft) -> Direction:
+    day = None if draft.when is None else draft.when.first_day
+    if day is None or LAST_DAY_OF_MORE_THAN < day < FIRST_DAY_OF_AT_LEAST:
+        return Direction.LINE
+    return Direction.ABOVE if day <= LAST_DAY_OF_MORE_THAN else Direction.AT_LEAST
 
 
 def _team_and_number(draft: Draft, index: int, code: str) -> bool:

@@ -13,9 +13,6 @@ from hadron_tasks.tickers.dates import read_date
 from hadron_tasks.tickers.draft import Draft
 from hadron_tasks.tickers.series_rules import PARTIES
 
-RACES = frozenset(("race", "seats_race"))
-"""The readings of the series whose events are races; the latter's numbers are seats."""
-
 _CODE = re.compile(
     r"(?P<race>(?P<state>[A-Z]{2})?(?P<office>SEN|GOV|AL|AG|SOS|\d{2})?(?P<party>[DR])?)"
     r"(?P<year>2\d)?"

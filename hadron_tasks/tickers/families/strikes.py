@@ -31,6 +31,9 @@ _HALF_DEGREE = Decimal("0.5")
 OPAQUE = "opaque"
 """Numbers of such series are only labels: the exchange's strikes alone tell what they mean."""
 
+HYPHEN = "hyphen"
+"""``KXCPI-26AUG-0.4`` was "above -0.4%": without its ``T`` the number may be a negative one."""
+
 _BARE = {
     "": Direction.ABOVE,
     "below": Direction.BELOW,
@@ -44,7 +47,6 @@ _BARE = {
     "open": Direction.LINE,
     "at_most": Direction.AT_MOST,
     "seats": Direction.EXACTLY,
-    "seats_race": Direction.EXACTLY,
     "e4": Direction.NEAR,
 }
 
@@ -73,7 +75,7 @@ def read_strike(text: str, reading: str, unit: str) -> Strike | None:
     if letter == "E":
         return Strike(Direction.EXACTLY, value, unit=unit)
     if letter == "B":
-        if reading.startswith("seats"):
+        if reading == "seats":
             return Strike(Direction.BELOW, value, unit=unit)
         if reading == "half":
             return Strike(Direction.BETWEEN, value - _HALF_DEGREE, value + _HALF_DEGREE, unit=unit)
@@ -86,6 +88,6 @@ def read_strike(text: str, reading: str, unit: str) -> Strike | None:
         return Strike(Direction.ABOVE, value, unit=unit)
     if letter == "BELOW":
         return Strike(Direction.BELOW, value, unit=unit)
-    if letter == "T" and reading == "":
+    if letter == "T" and reading in ("", HYPHEN):
         return Strike(Direction.ABOVE, value, unit=unit)
     return Strike(_BARE.get(reading, Direction.ABOVE), value, unit=unit)

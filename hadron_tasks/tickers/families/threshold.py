@@ -8,7 +8,7 @@ from decimal import Decimal
 from hadron_tasks.tickers.dates import read_date, within_year
 from hadron_tasks.tickers.draft import Draft
 from hadron_tasks.tickers.families.event_parts import read_event_parts
-from hadron_tasks.tickers.families.strikes import OPAQUE, read_strike
+from hadron_tasks.tickers.families.strikes import HYPHEN, OPAQUE, read_strike
 from hadron_tasks.tickers.parsed import Direction, MarketType, Outcome, OutcomeKind, Strike
 
 _RATE_MOVE = re.compile(r"(?P<way>[CH])(?P<points>\d{1,3})")
@@ -53,6 +53,8 @@ def _read_level(draft: Draft, index: int, part: str) -> None:
         draft.unread.append(f"whether {part} is the low or the high end")
     elif strike.direction is Direction.LINE:
         draft.unread.append(f"whether {part} is a floor, a cap or a bucket")
+    elif rule.reading == HYPHEN and part[0].isdigit():
+        draft.unread.append(f"whether the hyphen before {part} is a minus")
     elif strike.direction is Direction.NEAR:
         draft.unread.append(f"the edges of the bucket {part}")
 
