@@ -7,6 +7,7 @@ each time it is read.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from hadron_tasks.store.catalogue_rows import (
@@ -16,6 +17,7 @@ from hadron_tasks.store.catalogue_rows import (
     SeriesFacts,
     SeriesRow,
 )
+from hadron_tasks.store.words import keywords
 from hadron_tasks.tickers import (
     CodeBook,
     EventMetadata,
@@ -26,6 +28,7 @@ from hadron_tasks.tickers import (
     TickerError,
     parse_ticker,
 )
+from hadron_tasks.tickers.parsed import Team
 from hadron_tasks.venues.kalshi.fields import VENUE
 from hadron_tasks.venues.kalshi.rest_models import Event, Market, Series
 
@@ -48,7 +51,11 @@ _EXTRAS = (
 )
 """Fields of a market without one in our model that are worth keeping, and do not change daily."""
 
+_HAVE_COLUMNS = ("ticker", "display_name", "event_ticker", "title", "subtitle", "category")
+"""Parts of a reading that stand in the row or beside the reading already."""
+
 _SERIES_PREFIX = "KX"
+_NOT_SAID: tuple[Any, ...] = (None, "", [], (), {})
 
 
 def as_of(asked_at: datetime, updated_time: datetime | None) -> datetime:
@@ -106,7 +113,7 @@ def market_row(
         cap_strike=market.cap_strike,
         result=market.result or None,
         settlement_value=market.settlement_value_dollars,
-        keywords=_keywords(parsed, event, series),
+        keywords=_keywords(market, parsed, event, series),
         external_ref=_external_ref(market, parsed, event, series),
     )
 
@@ -200,79 +207,86 @@ def _external_ref(
     series: SeriesFacts | None,
 ) -> dict[str, Any]:
     extra = market.model_extra or {}
-    found: dict[str, Any] = _said(
+    found: dict[str, Any] = {
         # Under the names that lifecycle messages use for the same facts.
-        rules_primary=market.rules_primary,
-        rules_secondary=market.rules_secondary,
-        functional_strike=market.functional_strike,
-        custom_strike=market.custom_strike,
-        price_level_structure=market.price_level_structure,
-        price_ranges=[
+        "rules_primary": market.rules_primary,
+        "rules_secondary": market.rules_secondary,
+        "functional_strike": market.functional_strike,
+        "custom_strike": market.custom_strike,
+        "price_level_structure": market.price_level_structure,
+        "price_ranges": [
             {"start": steps.start, "end": steps.end, "step": steps.step}
             for steps in market.price_ranges
         ],
-        collection=market.mve_collection_ticker,
-        created_time=market.created_time,
-        latest_expiration_time=market.latest_expiration_time,
-        settlement_ts=market.settlement_ts,
-        **{name: extra.get(name) for name in _EXTRAS},
-    )
-    if parsed is not None:
-        found["parsed"] = parsed.as_dict()
-        found["series_ticker"] = parsed.series
-        found["category"] = parsed.category.value
-    if market.mve_selected_legs:
-        found["legs"] = [
+        "collection": market.mve_collection_ticker,
+        "legs": [
             {"event_ticker": leg.event_ticker, "market_ticker": leg.market_ticker, "side": leg.side}
             for leg in market.mve_selected_legs
-        ]
-    if event is not None:
-        if event.series_ticker:
-            found["series_ticker"] = event.series_ticker
-        found["event"] = _said(
-            title=event.title,
-            sub_title=event.sub_title,
-            mutually_exclusive=event.mutually_exclusive,
-        )
+        ],
+        "created_time": market.created_time,
+        "latest_expiration_time": market.latest_expiration_time,
+        "settlement_ts": market.settlement_ts,
+    }
+    for name in _EXTRAS:
+        found[name] = extra.get(name)
+    if parsed is not None:
+        found["parsed"] = _reading(parsed)
+        found["series_ticker"] = parsed.series
+        found["category"] = parsed.category.value
+    if event is not None and event.series_ticker:
+        found["series_ticker"] = event.series_ticker
     if series is not None:
-        found["series"] = _said(title=series.title, frequency=series.frequency)
-        found["tags"] = list(series.tags)
-    category = (event.category if event is not None else "") or (
-        series.category if series is not None else ""
-    )
-    if category:
-        found["exchange_category"] = category
-    return found
+        found["tags"] = series.tags
+    return {name: fact for name, fact in found.items() if fact not in _NOT_SAID}
+
+
+def _reading(parsed: ParsedTicker) -> dict[str, Any]:
+    """What the ticker says, without what has a column of its own."""
+    reading = parsed.as_dict()
+    for name in _HAVE_COLUMNS:
+        reading.pop(name, None)
+    return reading
 
 
 def _keywords(
-    parsed: ParsedTicker | None, event: EventFacts | None, series: SeriesFacts | None
-) -> str | None:
-    """What people may look for and no other column has, each phrase once."""
-    phrases: dict[str, None] = {}
-    if parsed is not None:
-        phrases[parsed.series.removeprefix(_SERIES_PREFIX)] = None
-        for team in parsed.teams:
-            phrases[team.full_name] = None
+    market: Market,
+    parsed: ParsedTicker | None,
+    event: EventFacts | None,
+    series: SeriesFacts | None,
+) -> str:
+    """What people may look for: names, teams in full, people, places, league, series, tags."""
+    said = [market.ticker, market.yes_sub_title]
+    if parsed is None:
+        said.append(market.title)
+    else:
+        said.append(parsed.display_name)
         if parsed.outcome is not None:
-            phrases[parsed.outcome.name] = None
-        if parsed.league is not None:
-            phrases[parsed.league] = None
-        if parsed.sport is not None:
-            phrases[parsed.sport] = None
+            said.append(parsed.outcome.name)
+        said.append(_words_of_parsed(parsed.series, parsed.league, parsed.sport, parsed.teams))
+    said.append(_words_of_event(event, series))
+    return keywords(said)
+
+
+@lru_cache(maxsize=4096)
+def _words_of_parsed(
+    series: str, league: str | None, sport: str | None, teams: tuple[Team, ...]
+) -> str:
+    """What all markets of a game share; worked out once, for it takes longer than the rest."""
+    names = (team.full_name for team in teams)
+    return keywords((series.removeprefix(_SERIES_PREFIX), league, sport, *names))
+
+
+@lru_cache(maxsize=4096)
+def _words_of_event(event: EventFacts | None, series: SeriesFacts | None) -> str:
+    """What all markets of an event share, likewise."""
+    said: list[str] = []
     if event is not None:
-        phrases[event.title] = None
-        phrases[event.sub_title] = None
-        phrases[event.category] = None
+        said += (event.title, event.sub_title, event.category)
     if series is not None:
-        phrases[series.title] = None
-        phrases[series.category] = None
-        for tag in series.tags:
-            phrases[tag] = None
-    phrases.pop("", None)
-    return ", ".join(phrases) or None
+        said += (series.title, series.category, *series.tags)
+    return keywords(said)
 
 
 def _said(**facts: Any) -> dict[str, Any]:
     """The facts that were stated."""
-    return {name: fact for name, fact in facts.items() if fact not in (None, "", [], {})}
+    return {name: fact for name, fact in facts.items() if fact not in _NOT_SAID}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -27,8 +28,8 @@ Row = TypeVar("Row", SeriesRow, EventRow, InstrumentRow)
 _SERIES = StagedUpsert(
     table="series",
     key="ticker",
+    key_type="text",
     conflict=("ticker",),
-    fixed=(),
     stated=("title", "category", "frequency", "tags", "fee_type", "fee_multiplier"),
     merged=("external_ref",),
     defaults=(("tags", "'[]'"), ("external_ref", "'{}'")),
@@ -36,11 +37,10 @@ _SERIES = StagedUpsert(
 _EVENTS = StagedUpsert(
     table="events",
     key="event_ticker",
+    key_type="text",
     conflict=("event_ticker",),
     staged_only=("venue",),
-    fixed=(),
     stated=(
-        "described_at",
         "series_ticker",
         "title",
         "sub_title",
@@ -58,6 +58,7 @@ _EVENTS = StagedUpsert(
     streamed=("series_ticker", "title", "sub_title", "collateral_return_type"),
 )
 _STREAMED = (
+    "status",
     "name",
     "event_ticker",
     "title",
@@ -75,10 +76,10 @@ _STREAMED = (
 _INSTRUMENTS = StagedUpsert(
     table="instruments",
     key="id",
+    key_type="uuid",
     conflict=("primary_source", "ticker"),
     fixed=("ticker", "asset_class", "primary_source", "venue"),
-    status=True,
-    stated=("described_at", "display_name", "market_type", "keywords", *_STREAMED),
+    stated=("display_name", "market_type", "keywords", *_STREAMED),
     merged=("external_ref",),
     defaults=(("external_ref", "'{}'"),),
     newer_message=(
@@ -86,6 +87,8 @@ _INSTRUMENTS = StagedUpsert(
         " AND l.received_at > s.described_at)"
     ),
     streamed=_STREAMED,
+    has_status=True,
+    digested=True,
 )
 
 
@@ -149,7 +152,7 @@ def _event_line(row: EventRow) -> Line:
     return Line(
         row.event_ticker,
         row.event_ticker,
-        f"{text(row.event_ticker)}\t{row.venue}\t{_time(row.described_at)}\t"
+        f"{text(row.event_ticker)}\t{_time(row.described_at)}\t{row.venue}\t"
         f"{text(row.series_ticker)}\t{text(row.title)}\t{text(row.sub_title)}\t"
         f"{text(row.category)}\t{_flag(row.mutually_exclusive)}\t"
         f"{text(row.collateral_return_type)}\t{_time(row.strike_date)}\t"
@@ -158,19 +161,18 @@ def _event_line(row: EventRow) -> Line:
 
 
 def _instrument_line(row: InstrumentRow) -> Line:
-    key = row.id
-    return Line(
-        key,
-        row.ticker,
-        f"{key}\t{text(row.ticker)}\t{row.asset_class}\t{row.venue}\t{row.venue}\t"
-        f"{text(row.status)}\t{_time(row.described_at)}\t{text(row.display_name)}\t"
-        f"{text(row.market_type)}\t{text(row.keywords)}\t{text(row.name)}\t"
-        f"{text(row.event_ticker)}\t{text(row.title)}\t{text(row.yes_sub_title)}\t"
-        f"{text(row.no_sub_title)}\t{_time(row.open_time)}\t{_time(row.close_time)}\t"
-        f"{_time(row.expected_expiration_time)}\t{text(row.strike_type)}\t"
-        f"{value(row.floor_strike)}\t{value(row.cap_strike)}\t{text(row.result)}\t"
-        f"{value(row.settlement_value)}\t{_json(row.external_ref)}\n",
+    said = (
+        f"{text(row.ticker)}\t{row.asset_class}\t{row.venue}\t{row.venue}\t"
+        f"{text(row.display_name)}\t{text(row.market_type)}\t{text(row.keywords)}\t"
+        f"{text(row.status)}\t{text(row.name)}\t{text(row.event_ticker)}\t{text(row.title)}\t"
+        f"{text(row.yes_sub_title)}\t{text(row.no_sub_title)}\t{_time(row.open_time)}\t"
+        f"{_time(row.close_time)}\t{_time(row.expected_expiration_time)}\t"
+        f"{text(row.strike_type)}\t{value(row.floor_strike)}\t{value(row.cap_strike)}\t"
+        f"{text(row.result)}\t{value(row.settlement_value)}\t{_json(row.external_ref)}\n"
     )
+    key = row.id
+    digest = int.from_bytes(blake2b(said.encode(), digest_size=8).digest(), signed=True)
+    return Line(key, row.ticker, f"{key}\t{digest}\t{_time(row.described_at)}\t{said}", digest)
 
 
 def _time(moment: datetime | None) -> str:

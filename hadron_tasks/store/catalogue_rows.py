@@ -71,7 +71,7 @@ class InstrumentRow(NamedTuple):
     result: str | None = None
     settlement_value: Decimal | None = None
     keywords: str | None = None
-    """Words to find it by that stand in no other column: full names of teams, league, tags."""
+    """The words to find it by, of :func:`hadron_tasks.store.words.keywords`."""
     external_ref: dict[str, Any] | None = None
 
     @property

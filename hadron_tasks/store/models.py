@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -18,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    SmallInteger,
     Text,
     UniqueConstraint,
     func,
@@ -62,7 +62,6 @@ class Instrument(Base):
     __tablename__ = "instruments"
     __table_args__ = (
         UniqueConstraint("primary_source", "ticker"),
-        Index("ix_instruments_search", "search", postgresql_using="gin"),
         Index(
             "ix_instruments_external_ref",
             "external_ref",
@@ -102,20 +101,42 @@ class Instrument(Base):
     result: Mapped[str | None]
     settlement_value: Mapped[Decimal | None]
     keywords: Mapped[str | None]
-    """Words to find it by that stand in no other column."""
+    """The words it is found by, as :mod:`hadron_tasks.store.words` makes them."""
     external_ref: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     """What else is known of it: parsed ticker, rules, legs, price structure."""
-    search: Mapped[str] = mapped_column(
-        TSVECTOR,
-        Computed(
-            "to_tsvector('simple'::regconfig, coalesce(display_name, '') || ' '"
-            " || coalesce(title, '') || ' ' || coalesce(yes_sub_title, '') || ' '"
-            " || ticker || ' ' || replace(ticker, '-', ' '))",
-            persisted=True,
-        ),
-    )
+    digest: Mapped[int | None]
+    """Of what the venue's last description said; null since anything else changed the row. A
+    description with this digest need not be compared."""
     created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+
+
+class InstrumentSearch(Base):
+    """What instruments are searched by, in rows so narrow that many fit a page.
+
+    Triggers on ``instruments`` keep it, so whoever writes there need not know. Each phase has its
+    own indexes: what is settled, which over the years is nearly everything, costs the search for
+    what is open nothing.
+    """
+
+    __tablename__ = "instrument_search"
+    __table_args__ = tuple(
+        Index(
+            f"ix_instrument_search_{name}_{phase}",
+            column,
+            postgresql_where=text(condition),
+            postgresql_using=method,
+        )
+        for phase, condition in (("unsettled", "phase < 2"), ("settled", "phase = 2"))
+        for name, column, method in (("words", "words", "gin"), ("close", "close_time", "btree"))
+    )
+
+    instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
+    phase: Mapped[int] = mapped_column(SmallInteger)
+    """0 open or yet to open, 1 closed and not settled, 2 settled: see the SQL function
+    ``instrument_phase``."""
+    close_time: Mapped[datetime | None]
+    words: Mapped[str] = mapped_column(TSVECTOR)
 
 
 class InstrumentVenueMapping(Base):

@@ -32,11 +32,13 @@ class Line(NamedTuple):
     """What people call it."""
     text: str
     """COPY text, in the order of :attr:`StagedUpsert.columns`."""
+    digest: int | None = None
+    """The same for rows that say the same; see :attr:`StagedUpsert.digested`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of the rows."""
+    """What became of the rows that were not stored already, just so."""
 
     inserted: list[str]
     """Keys."""
@@ -51,24 +53,29 @@ class StagedUpsert:
     table: str
     key: str
     """The column that names a row, and by which rows are ordered."""
+    key_type: str
     conflict: tuple[str, ...]
     """The columns of the unique constraint by which a row is found again."""
-    fixed: tuple[str, ...]
-    """Columns besides the key that are written when a row is made, and never again."""
     stated: tuple[str, ...]
     """Columns that a row may state anew."""
     merged: tuple[str, ...]
     """JSON objects whose keys are taken over one by one."""
-    defaults: tuple[tuple[str, str], ...] = ()
-    """SQL for columns that may not be NULL in a new row."""
+    fixed: tuple[str, ...] = ()
+    """Columns besides the key that are written when a row is made, and never again."""
     staged_only: tuple[str, ...] = ()
     """Text columns of the staging table that the table does not have."""
-    status: bool = False
-    """Whether ``status`` follows its own clock, ``status_at``."""
+    defaults: tuple[tuple[str, str], ...] = ()
+    """SQL for columns that may not be NULL in a new row."""
     newer_message: str = ""
-    """SQL: whether something newer than the staged row ``s`` was said by a message."""
+    """Where messages write the table too, SQL: whether one came after the staged row ``s`` was so.
+    Then the table has ``described_at``."""
     streamed: tuple[str, ...] = ()
-    """The stated columns that messages write as well."""
+    """The stated columns that messages write."""
+    has_status: bool = False
+    """Whether ``status_at`` is to say since when ``status`` is known."""
+    digested: bool = False
+    """Whether the table keeps the digest of what was stated last, so that a row that states the
+    same again need not even be sent. Whoever else changes such a row sets its digest to NULL."""
 
     def write(self, cursor: Cursor, lines: Sequence[Line]) -> Stored:
         """Write rows in the cursor's open transaction.
@@ -79,12 +86,19 @@ class StagedUpsert:
         Raises:
             psycopg2.Error: It is not a row that is at fault; the transaction is lost.
         """
+        if self.digested:
+            lines = self._without_known(cursor, lines)
+        if not lines:
+            return Stored([], [], [])
         cursor.execute(self._make_staging)
         return self._write_or_halve(cursor, sorted(lines))
 
+    def _without_known(self, cursor: Cursor, lines: Sequence[Line]) -> list[Line]:
+        cursor.execute(self._known, ([line.key for line in lines],))
+        known: dict[str, int] = dict(cursor.fetchall())
+        return [line for line in lines if known.get(line.key) != line.digest]
+
     def _write_or_halve(self, cursor: Cursor, lines: Sequence[Line]) -> Stored:
-        if not lines:
-            return Stored([], [], [])
         cursor.execute("SAVEPOINT before_rows")
         try:
             stored = self._write(cursor, lines)
@@ -115,7 +129,9 @@ class StagedUpsert:
             return Stored([], [], [])
         if self.newer_message:
             cursor.execute(self._lock)
-            cursor.execute(self._silence_outdated)
+            if cursor.rowcount:
+                # A statement of its own: it sees the messages of whoever held the locks.
+                cursor.execute(self._silence_outdated)
         cursor.execute(self._upsert)
         written = cursor.fetchall()
         return Stored(
@@ -127,12 +143,21 @@ class StagedUpsert:
     @property
     def columns(self) -> tuple[str, ...]:
         """The staged columns, in the order of a line."""
-        status = ("status",) if self.status else ()
-        return (self.key, *self.staged_only, *self.fixed, *status, *self.stated, *self.merged)
+        digest = ("digest",) if self.digested else ()
+        described = ("described_at",) if self.newer_message else ()
+        rest = (*self.staged_only, *self.fixed, *self.stated, *self.merged)
+        return (self.key, *digest, *described, *rest)
 
     @property
     def _staging(self) -> str:
         return f"{self.table}_staging"
+
+    @cached_property
+    def _known(self) -> str:
+        return (
+            f"SELECT {self.key}::text, digest FROM {self.table}"  # noqa: S608 - constants only
+            f" WHERE {self.key} = ANY(%s::{self.key_type}[])"
+        )
 
     @cached_property
     def _make_staging(self) -> str:
@@ -161,13 +186,7 @@ class StagedUpsert:
         tests = [
             f"({new}.{column} IS NOT NULL AND {new}.{column} IS DISTINCT FROM t.{column})"
             for column in self.stated
-            if column != "described_at"  # asked again and told the same is no change
         ]
-        if self.status:
-            tests.append(
-                f"({new}.status IS NOT NULL AND {new}.status IS DISTINCT FROM t.status"
-                f" AND (t.status_at IS NULL OR t.status_at <= {new}.described_at))"
-            )
         tests += [
             f"({new}.{column} IS NOT NULL"
             f" AND (t.{column} || {new}.{column}) IS DISTINCT FROM t.{column})"
@@ -177,6 +196,7 @@ class StagedUpsert:
 
     @cached_property
     def _drop_unchanged(self) -> str:
+        """Rows that say nothing new, and those that were overtaken by a newer description."""
         overtaken = " OR t.described_at > s.described_at" if self.newer_message else ""
         return (
             f"DELETE FROM {self._staging} s USING {self.table} t"  # noqa: S608 - constants only
@@ -196,6 +216,8 @@ class StagedUpsert:
         silenced = [f"{column} = COALESCE(t.{column}, s.{column})" for column in self.streamed]
         # What is stored stands on the right, where it wins.
         silenced += [f"{column} = s.{column} || t.{column}" for column in self.merged]
+        if self.digested:
+            silenced.append("digest = NULL")
         return (
             f"UPDATE {self._staging} s SET {', '.join(silenced)}"  # noqa: S608 - constants only
             f" FROM {self.table} t WHERE {self._same_row} AND {self.newer_message}"
@@ -204,30 +226,26 @@ class StagedUpsert:
     @cached_property
     def _upsert(self) -> str:
         defaults = dict(self.defaults)
-        status = ("status", "status_at") if self.status else ()
-        names = (self.key, *self.fixed, *status, *self.stated, *self.merged)
-        values = [
-            f"COALESCE(s.{name}, {defaults[name]})" if name in defaults else f"s.{name}"
-            for name in names
-            if name != "status_at"
-        ]
-        if self.status:
-            place = names.index("status_at")
-            values.insert(place, "CASE WHEN s.status IS NOT NULL THEN s.described_at END")
+        values = {
+            name: f"COALESCE(s.{name}, {defaults[name]})" if name in defaults else f"s.{name}"
+            for name in self.columns
+            if name not in self.staged_only
+        }
         settings = [f"{name} = COALESCE(EXCLUDED.{name}, t.{name})" for name in self.stated]
         settings += [f"{name} = t.{name} || EXCLUDED.{name}" for name in self.merged]
-        if self.status:
-            takes = (
-                "EXCLUDED.status IS NOT NULL AND EXCLUDED.status IS DISTINCT FROM t.status"
-                " AND (t.status_at IS NULL OR t.status_at <= EXCLUDED.described_at)"
+        if self.newer_message:
+            settings.append("described_at = EXCLUDED.described_at")
+        if self.digested:
+            settings.append("digest = EXCLUDED.digest")
+        if self.has_status:
+            values["status_at"] = "CASE WHEN s.status IS NOT NULL THEN s.described_at END"
+            settings.append(
+                "status_at = CASE WHEN EXCLUDED.status IS DISTINCT FROM t.status"
+                " THEN COALESCE(EXCLUDED.status_at, t.status_at) ELSE t.status_at END"
             )
-            settings += [
-                f"status = CASE WHEN {takes} THEN EXCLUDED.status ELSE t.status END",
-                f"status_at = CASE WHEN {takes} THEN EXCLUDED.status_at ELSE t.status_at END",
-            ]
         return (
-            f"INSERT INTO {self.table} AS t ({', '.join(names)})"  # noqa: S608 - constants only
-            f" SELECT {', '.join(values)} FROM {self._staging} s ORDER BY s.{self.key}"
+            f"INSERT INTO {self.table} AS t ({', '.join(values)})"  # noqa: S608 - constants only
+            f" SELECT {', '.join(values.values())} FROM {self._staging} s ORDER BY s.{self.key}"
             f" ON CONFLICT ({', '.join(self.conflict)}) DO UPDATE SET"
             f" {', '.join(settings)}, updated_at = now()"
             f" WHERE {self._differs('EXCLUDED')}"

@@ -1,0 +1,132 @@
+"""Search: a narrow table beside instruments, kept by triggers, in the order people want."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+_PHASE = """
+    CREATE FUNCTION instrument_phase(status text) RETURNS smallint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT CASE
+            WHEN status IN ('finalized', 'settled', 'delisted') THEN 2
+            WHEN status IN ('closed', 'determined', 'disputed', 'amended') THEN 1
+            ELSE 0 END::smallint
+    $$
+"""
+_WORDS = """
+    CREATE FUNCTION instrument_words(keywords text, ticker text, title text, sub_title text)
+    RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT array_to_tsvector(array_remove(string_to_array(
+            coalesce(keywords, lower(regexp_replace(
+                concat_ws(' ', ticker, title, sub_title), '[^[:alnum:].]+', ' ', 'g'))),
+            ' '), ''))
+    $$
+"""
+_INSERTED = """
+    CREATE FUNCTION search_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO instrument_search (instrument_id, phase, close_time, words)
+        SELECT id, instrument_phase(status), close_time,
+               instrument_words(keywords, ticker, title, yes_sub_title)
+        FROM new_rows;
+        RETURN NULL;
+    END $$
+"""
+_UPDATED = """
+    CREATE FUNCTION search_updated() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE instrument_search s
+        SET phase = instrument_phase(n.status), close_time = n.close_time,
+            words = instrument_words(n.keywords, n.ticker, n.title, n.yes_sub_title)
+        FROM new_rows n JOIN old_rows o ON o.id = n.id
+        WHERE s.instrument_id = n.id
+            AND (instrument_phase(n.status) <> instrument_phase(o.status)
+                 OR n.close_time IS DISTINCT FROM o.close_time
+                 OR n.keywords IS DISTINCT FROM o.keywords);
+        RETURN NULL;
+    END $$
+"""
+_DELETED = """
+    CREATE FUNCTION search_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM instrument_search s USING old_rows o WHERE s.instrument_id = o.id;
+        RETURN NULL;
+    END $$
+"""
+_TRIGGERS = (
+    "CREATE TRIGGER search_inserted AFTER INSERT ON instruments"
+    " REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION search_inserted()",
+    "CREATE TRIGGER search_updated AFTER UPDATE ON instruments"
+    " REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"
+    " FOR EACH STATEMENT EXECUTE FUNCTION search_updated()",
+    "CREATE TRIGGER search_deleted AFTER DELETE ON instruments"
+    " REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION search_deleted()",
+)
+
+
+def upgrade() -> None:
+    op.drop_index("ix_instruments_search", table_name="instruments")
+    op.drop_column("instruments", "search")
+    op.add_column("instruments", sa.Column("digest", sa.BigInteger()))
+    op.create_table(
+        "instrument_search",
+        sa.Column("instrument_id", sa.UUID(), nullable=False),
+        sa.Column("phase", sa.SmallInteger(), nullable=False),
+        sa.Column("close_time", sa.DateTime(timezone=True)),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.PrimaryKeyConstraint("instrument_id", name=op.f("pk_instrument_search")),
+    )
+    op.execute(_PHASE)
+    op.execute(_WORDS)
+    op.execute(
+        "INSERT INTO instrument_search SELECT id, instrument_phase(status), close_time,"
+        " instrument_words(keywords, ticker, title, yes_sub_title)"
+        " FROM instruments"
+    )
+    for phase, name in (("phase < 2", "unsettled"), ("phase = 2", "settled")):
+        op.create_index(
+            f"ix_instrument_search_words_{name}",
+            "instrument_search",
+            ["words"],
+            postgresql_using="gin",
+            postgresql_where=sa.text(phase),
+        )
+        op.create_index(
+            f"ix_instrument_search_close_{name}",
+            "instrument_search",
+            ["close_time"],
+            postgresql_where=sa.text(phase),
+        )
+    for statement in (_INSERTED, _UPDATED, _DELETED, *_TRIGGERS):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    for event in ("inserted", "updated", "deleted"):
+        op.execute(f"DROP TRIGGER search_{event} ON instruments")
+        op.execute(f"DROP FUNCTION search_{event}()")
+    op.drop_table("instrument_search")
+    op.execute("DROP FUNCTION instrument_words(text, text, text, text)")
+    op.execute("DROP FUNCTION instrument_phase(text)")
+    op.drop_column("instruments", "digest")
+    op.add_column(
+        "instruments",
+        sa.Column(
+            "search",
+            postgresql.TSVECTOR(),
+            sa.Computed(
+                "to_tsvector('simple'::regconfig, coalesce(display_name, '') || ' '"
+                " || coalesce(title, '') || ' ' || coalesce(yes_sub_title, '') || ' '"
+                " || ticker || ' ' || replace(ticker, '-', ' '))",
+                persisted=True,
+            ),
+            nullable=False,
+        ),
+    )
+    op.create_index("ix_instruments_search", "instruments", ["search"], postgresql_using="gin")
