@@ -233,10 +233,20 @@ def _external_ref(
         found["parsed"] = _reading(parsed)
         found["series_ticker"] = parsed.series
         found["category"] = parsed.category.value
-    if event is not None and event.series_ticker:
-        found["series_ticker"] = event.series_ticker
+    if event is not None:
+        if event.series_ticker:
+            found["series_ticker"] = event.series_ticker
+        found["event"] = _said(
+            title=event.title,
+            sub_title=event.sub_title,
+            mutually_exclusive=event.mutually_exclusive,
+        )
     if series is not None:
+        found["series"] = _said(title=series.title, frequency=series.frequency)
         found["tags"] = series.tags
+    found["exchange_category"] = (event.category if event is not None else "") or (
+        series.category if series is not None else ""
+    )
     return {name: fact for name, fact in found.items() if fact not in _NOT_SAID}
 
 

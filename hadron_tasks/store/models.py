@@ -105,8 +105,8 @@ class Instrument(Base):
     external_ref: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     """What else is known of it: parsed ticker, rules, legs, price structure."""
     digest: Mapped[int | None]
-    """Of what the venue's last description said; null since anything else changed the row. A
-    description with this digest need not be compared."""
+    """Of what the venue's last description said; a trigger makes it null when anything else changes
+    the row. A description with this digest need not be compared."""
     created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 

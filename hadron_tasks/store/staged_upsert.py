@@ -75,7 +75,7 @@ class StagedUpsert:
     """Whether ``status_at`` is to say since when ``status`` is known."""
     digested: bool = False
     """Whether the table keeps the digest of what was stated last, so that a row that states the
-    same again need not even be sent. Whoever else changes such a row sets its digest to NULL."""
+    same again need not even be sent. A trigger makes it NULL when anything else changes the row."""
 
     def write(self, cursor: Cursor, lines: Sequence[Line]) -> Stored:
         """Write rows in the cursor's open transaction.

@@ -7,8 +7,8 @@ from sqlalchemy.dialects import postgresql
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 _PHASE = """
     CREATE FUNCTION instrument_phase(status text) RETURNS smallint
@@ -59,7 +59,17 @@ _DELETED = """
         RETURN NULL;
     END $$
 """
+_DIGEST_OUTLIVED = """
+    CREATE FUNCTION digest_outlived() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.digest := NULL;
+        RETURN NEW;
+    END $$
+"""
 _TRIGGERS = (
+    # Whoever else changes an instrument, an operator by hand included, need not know of digests.
+    "CREATE TRIGGER digest_outlived BEFORE UPDATE ON instruments FOR EACH ROW"
+    " WHEN (NEW.digest = OLD.digest) EXECUTE FUNCTION digest_outlived()",
     "CREATE TRIGGER search_inserted AFTER INSERT ON instruments"
     " REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION search_inserted()",
     "CREATE TRIGGER search_updated AFTER UPDATE ON instruments"
@@ -103,11 +113,13 @@ def upgrade() -> None:
             ["close_time"],
             postgresql_where=sa.text(phase),
         )
-    for statement in (_INSERTED, _UPDATED, _DELETED, *_TRIGGERS):
+    for statement in (_INSERTED, _UPDATED, _DELETED, _DIGEST_OUTLIVED, *_TRIGGERS):
         op.execute(statement)
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER digest_outlived ON instruments")
+    op.execute("DROP FUNCTION digest_outlived()")
     for event in ("inserted", "updated", "deleted"):
         op.execute(f"DROP TRIGGER search_{event} ON instruments")
         op.execute(f"DROP FUNCTION search_{event}()")
