@@ -19,22 +19,22 @@ _PHASE = """
             ELSE 0 END::smallint
     $$
 """
+# No word that people look for has a colon, so what follows one cannot be taken for it.
 _WORDS = """
-    CREATE FUNCTION instrument_words(keywords text, ticker text, title text, sub_title text)
-    RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    CREATE FUNCTION instrument_words(i instruments) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT array_to_tsvector(array_remove(string_to_array(
-            coalesce(keywords, lower(regexp_replace(
-                concat_ws(' ', ticker, title, sub_title), '[^[:alnum:].]+', ' ', 'g'))),
-            ' '), ''))
+            coalesce(i.keywords, lower(regexp_replace(
+                concat_ws(' ', i.ticker, i.title, i.yes_sub_title), '[^[:alnum:].]+', ' ', 'g'))),
+            ' '), '') || ARRAY['venue:' || i.venue, 'status:' || coalesce(i.status, '')])
     $$
 """
 _INSERTED = """
     CREATE FUNCTION search_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO instrument_search (instrument_id, phase, close_time, words)
-        SELECT id, instrument_phase(status), close_time,
-               instrument_words(keywords, ticker, title, yes_sub_title)
-        FROM new_rows;
+        SELECT n.id, instrument_phase(n.status), n.close_time, instrument_words(n)
+        FROM new_rows n;
         RETURN NULL;
     END $$
 """
@@ -43,12 +43,14 @@ _UPDATED = """
     BEGIN
         UPDATE instrument_search s
         SET phase = instrument_phase(n.status), close_time = n.close_time,
-            words = instrument_words(n.keywords, n.ticker, n.title, n.yes_sub_title)
+            words = instrument_words(n)
         FROM new_rows n JOIN old_rows o ON o.id = n.id
         WHERE s.instrument_id = n.id
-            AND (instrument_phase(n.status) <> instrument_phase(o.status)
+            AND (n.status IS DISTINCT FROM o.status
                  OR n.close_time IS DISTINCT FROM o.close_time
-                 OR n.keywords IS DISTINCT FROM o.keywords);
+                 OR n.keywords IS DISTINCT FROM o.keywords
+                 OR n.keywords IS NULL AND (n.title, n.yes_sub_title)
+                    IS DISTINCT FROM (o.title, o.yes_sub_title));
         RETURN NULL;
     END $$
 """
@@ -56,6 +58,13 @@ _DELETED = """
     CREATE FUNCTION search_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         DELETE FROM instrument_search s USING old_rows o WHERE s.instrument_id = o.id;
+        RETURN NULL;
+    END $$
+"""
+_EMPTIED = """
+    CREATE FUNCTION search_emptied() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        TRUNCATE instrument_search;
         RETURN NULL;
     END $$
 """
@@ -77,6 +86,8 @@ _TRIGGERS = (
     " FOR EACH STATEMENT EXECUTE FUNCTION search_updated()",
     "CREATE TRIGGER search_deleted AFTER DELETE ON instruments"
     " REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION search_deleted()",
+    "CREATE TRIGGER search_emptied AFTER TRUNCATE ON instruments"
+    " FOR EACH STATEMENT EXECUTE FUNCTION search_emptied()",
 )
 
 
@@ -95,9 +106,8 @@ def upgrade() -> None:
     op.execute(_PHASE)
     op.execute(_WORDS)
     op.execute(
-        "INSERT INTO instrument_search SELECT id, instrument_phase(status), close_time,"
-        " instrument_words(keywords, ticker, title, yes_sub_title)"
-        " FROM instruments"
+        "INSERT INTO instrument_search SELECT i.id, instrument_phase(i.status), i.close_time,"
+        " instrument_words(i) FROM instruments i"
     )
     for phase, name in (("phase < 2", "unsettled"), ("phase = 2", "settled")):
         op.create_index(
@@ -113,18 +123,18 @@ def upgrade() -> None:
             ["close_time"],
             postgresql_where=sa.text(phase),
         )
-    for statement in (_INSERTED, _UPDATED, _DELETED, _DIGEST_OUTLIVED, *_TRIGGERS):
+    for statement in (_INSERTED, _UPDATED, _DELETED, _EMPTIED, _DIGEST_OUTLIVED, *_TRIGGERS):
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("DROP TRIGGER digest_outlived ON instruments")
     op.execute("DROP FUNCTION digest_outlived()")
-    for event in ("inserted", "updated", "deleted"):
+    for event in ("inserted", "updated", "deleted", "emptied"):
         op.execute(f"DROP TRIGGER search_{event} ON instruments")
         op.execute(f"DROP FUNCTION search_{event}()")
     op.drop_table("instrument_search")
-    op.execute("DROP FUNCTION instrument_words(text, text, text, text)")
+    op.execute("DROP FUNCTION instrument_words(instruments)")
     op.execute("DROP FUNCTION instrument_phase(text)")
     op.drop_column("instruments", "digest")
     op.add_column(

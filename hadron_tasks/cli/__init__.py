@@ -17,6 +17,7 @@ COMMANDS = (
     "gaps",
     "backfill",
     "ticker",
+    "instruments",
     "dlq",
     "crawl",
     "schedule",

@@ -1,0 +1,165 @@
+"""Instruments by their words: open ones first, those that close soonest before all others.
+
+A word finds whatever begins with it, and all words must be found; a single letter or digit
+among them stands for itself alone. A rare word is looked up in the
+index of words. A common one is met again and again among the instruments that stand first in the
+order, so those are looked through before: that bounds what the commonest word costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from hadron_tasks.store.words import words_of
+
+LOOKED_THROUGH = 2000
+"""Instruments at the head of the order that are looked at before the index is asked: a few
+milliseconds. A word that is not twenty times among them is rare enough for the index."""
+
+MOST_WORDS = 12
+"""Of a question; further ones hardly narrow what is found."""
+
+STATUSES = {"open": ("active", "open"), "settled": ("finalized", "settled")}
+"""What people call statuses, and what exchanges do. Any other is looked for as it is given."""
+
+_OPEN = "phase = 0 AND close_time >= now()"
+# Among what is not settled: open, then overdue or without a known end, then closed.
+_UNSETTLED_ORDER = "phase, close_time < now(), close_time, instrument_id"
+_SETTLED_ORDER = "close_time DESC NULLS LAST, instrument_id"
+
+
+def _head(condition: str, order: str) -> str:
+    return (
+        "SELECT instrument_id::text FROM ("  # noqa: S608 - constants only
+        "SELECT instrument_id, close_time, words FROM instrument_search"
+        f" WHERE {condition} ORDER BY {order} LIMIT {LOOKED_THROUGH}) AS head"
+        f" WHERE words @@ %(query)s::tsquery ORDER BY {order}, instrument_id LIMIT %(limit)s"
+    )
+
+
+def _indexed(condition: str, order: str) -> str:
+    return (
+        "SELECT instrument_id::text FROM instrument_search"  # noqa: S608 - constants only
+        f" WHERE {condition} AND words @@ %(query)s::tsquery ORDER BY {order} LIMIT %(limit)s"
+    )
+
+
+_STAGES = (
+    (_head(_OPEN, "close_time"), _indexed("phase < 2", _UNSETTLED_ORDER)),
+    (
+        _head("phase = 2 AND close_time IS NOT NULL", "close_time DESC"),
+        _indexed("phase = 2", _SETTLED_ORDER),
+    ),
+)
+_DETAILS = """
+    SELECT i.venue, i.ticker, coalesce(i.display_name, i.title, i.name), i.status, i.close_time,
+           i.event_ticker, q.price, q.price_time
+    FROM unnest(%s::uuid[]) WITH ORDINALITY AS found(id, place)
+    JOIN instruments i ON i.id = found.id
+    LEFT JOIN latest_quotes q ON q.instrument_id = i.id
+    ORDER BY found.place
+"""
+_ANY = "SELECT EXISTS (SELECT FROM instrument_search WHERE {phase} AND words @@ %(query)s::tsquery)"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInstrument:
+    """An instrument that was searched for."""
+
+    venue: str
+    ticker: str
+    display_name: str
+    """Or the best there is of a name."""
+    status: str | None
+    close_time: datetime | None
+    event_ticker: str | None
+    price: Decimal | None
+    """The last price that was recorded."""
+    price_time: datetime | None
+
+
+def search_instruments(
+    connection: PgConnection,
+    text: str,
+    *,
+    limit: int,
+    venue: str | None = None,
+    status: str | None = None,
+) -> list[FoundInstrument]:
+    """The first instruments in which every word of ``text`` begins a word.
+
+    Open before closed before settled; of the open ones the soonest to close first, of the settled
+    ones the last to close.
+
+    Args:
+        venue: Only instruments of this venue.
+        status: Only those of this status: the exchange's word, or one of :data:`STATUSES`.
+
+    Raises:
+        ValueError: There is no word in the text.
+    """
+    query = _query(_telling(text), venue, status)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_DETAILS, (_ids(cursor, query, limit),))
+        return [FoundInstrument(*row) for row in cursor.fetchall()]
+
+
+def words_not_found(connection: PgConnection, text: str) -> list[str]:
+    """The words of a text with which no word of any instrument begins."""
+    missing = []
+    with connection, connection.cursor() as cursor:
+        for word in _telling(text):
+            for phase in ("phase < 2", "phase = 2"):
+                cursor.execute(_ANY.format(phase=phase), {"query": _query([word], None, None)})
+                if cursor.fetchone() == (True,):
+                    break
+            else:
+                missing.append(word)
+    return missing
+
+
+def _ids(cursor: Cursor, query: str, limit: int) -> list[str]:
+    found: dict[str, None] = {}  # in order, each once, should one change between the questions
+    for head, indexed in _STAGES:
+        before = len(found)
+        for question in (head, indexed):
+            # What the head has, the index has again, in the same order.
+            cursor.execute(question, {"query": query, "limit": limit - before})
+            found.update(dict.fromkeys(row[0] for row in cursor.fetchall()))
+            if len(found) >= limit:
+                return list(found)[:limit]
+    return list(found)
+
+
+def _telling(text: str) -> list[str]:
+    """The words of a text, without those that another begins with and so implies."""
+    words = words_of([text])[:MOST_WORDS]
+    return [
+        word
+        for word in words
+        if not any(other != word and other.startswith(word) for other in words)
+    ]
+
+
+def _query(words: Sequence[str], venue: str | None, status: str | None) -> str:
+    """A tsquery: of words, which have letters, digits and dots only, and of what is filtered by."""
+    if not words:
+        raise ValueError("There is nothing to search for: no letter and no digit.")
+    alone = len(words) == 1
+    parts = [f"'{word}':*" if alone or len(word) > 1 else f"'{word}'" for word in words]
+    if venue is not None:
+        parts.append(_lexeme(f"venue:{venue}"))
+    if status is not None:
+        names = STATUSES.get(status, (status,))
+        parts.append("(" + " | ".join(_lexeme(f"status:{name}") for name in names) + ")")
+    return " & ".join(parts)
+
+
+def _lexeme(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,0 +1,229 @@
+"""Instruments are found by their words, in the order people want, whoever wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from psycopg2.extras import execute_values
+
+from hadron_tasks.store.catalogue import upsert_instruments
+from hadron_tasks.store.catalogue_rows import InstrumentRow
+from hadron_tasks.store.instruments import InstrumentCache, NewInstrument, resolve_instruments
+from hadron_tasks.store.search import LOOKED_THROUGH, search_instruments, words_not_found
+from hadron_tasks.store.words import keywords
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+HOUR = timedelta(hours=1)
+
+
+def market(ticker: str, *, closes: datetime | None = None, **said: Any) -> InstrumentRow:
+    said.setdefault("status", "active")
+    name = said.setdefault("display_name", "Boston Celtics at Miami Heat")
+    return InstrumentRow(
+        venue="kalshi",
+        ticker=ticker,
+        asset_class="other",
+        described_at=NOW,
+        name=name,
+        close_time=closes,
+        keywords=keywords([ticker, name]),
+        **said,
+    )
+
+
+def store(connection: PgConnection, *rows: InstrumentRow) -> None:
+    with connection, connection.cursor() as cursor:
+        assert not upsert_instruments(cursor, rows).refused
+
+
+def found(connection: PgConnection, text: str, limit: int = 20, **filters: Any) -> list[str]:
+    return [one.ticker for one in search_instruments(connection, text, limit=limit, **filters)]
+
+
+@pytest.fixture(scope="module")
+def four_markets(module_database_url: str) -> Iterator[PgConnection]:
+    """A database that is only read."""
+    opened = psycopg2.connect(module_database_url)
+    store(
+        opened,
+        market("KXNBAGAME-1", closes=NOW + HOUR),
+        market("KXNBAPTS-2", closes=NOW + 2 * HOUR, display_name="Luka Dončić: 30+ points"),
+        market("KXHIGHNY-3", closes=NOW + 3 * HOUR, display_name="New York's highest temperature"),
+        market(
+            "KXBTCD-26NOV21-T97250.99",
+            closes=NOW + 4 * HOUR,
+            display_name="Bitcoin: $97,250.99 or above",
+        ),
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "finds"),
+    [
+        ("celtics", ["KXNBAGAME-1"]),
+        ("BOS celt", ["KXNBAGAME-1"]),  # the beginnings of words
+        ("doncic", ["KXNBAPTS-2"]),  # without its accents
+        ("Dončić", ["KXNBAPTS-2"]),
+        ("luka points", ["KXNBAPTS-2"]),  # in any order, with others between
+        ("points luka", ["KXNBAPTS-2"]),
+        ("new york", ["KXHIGHNY-3"]),
+        ("KXHIGHNY", ["KXHIGHNY-3"]),
+        ("kxnba", ["KXNBAGAME-1", "KXNBAPTS-2"]),
+        ("KXBTCD-26NOV21-T97250.99", ["KXBTCD-26NOV21-T97250.99"]),
+        ("97,250", ["KXBTCD-26NOV21-T97250.99"]),
+        ("celtics doncic", []),
+        ("eltics", []),  # not the middles of words
+        ("o'brien", []),
+        ("points | celtics", []),  # no language of questions: the words alone
+        ("!celtics", ["KXNBAGAME-1"]),
+        ("'celtics' & (", ["KXNBAGAME-1"]),
+    ],
+)
+def test_words_find(four_markets: PgConnection, text: str, finds: list[str]) -> None:
+    assert found(four_markets, text) == finds
+
+
+def test_open_before_closed_before_settled_and_soon_before_later(
+    connection: PgConnection,
+) -> None:
+    rows = [
+        market("A-SOON", closes=NOW + HOUR),
+        market("B-LATER", closes=NOW + 9 * HOUR),
+        market("C-LAST", closes=NOW + 900 * HOUR, status="initialized"),
+        market("D-OVERDUE", closes=NOW - HOUR),
+        market("E-ENDLESS", closes=None),
+        market("F-CLOSED", closes=NOW - HOUR, status="closed"),
+        market("G-SETTLED-LATELY", closes=NOW - 2 * HOUR, status="finalized"),
+        market("H-SETTLED-LONG-AGO", closes=NOW - 900 * HOUR, status="finalized"),
+        market("I-SETTLED-SOMETIME", closes=None, status="finalized"),
+    ]
+    store(connection, *reversed(rows))
+    in_order = [row.ticker for row in rows]
+    assert found(connection, "celtics") == in_order
+    for limit in range(1, len(rows)):
+        assert found(connection, "celtics", limit) == in_order[:limit]
+
+
+def test_a_status_that_nobody_knows_is_not_taken_for_settled(connection: PgConnection) -> None:
+    store(
+        connection,
+        market("A", closes=NOW + HOUR, status="finalized"),
+        market("B", closes=NOW + HOUR, status="hibernating"),
+    )
+    assert found(connection, "celtics") == ["B", "A"]
+    assert found(connection, "celtics", status="hibernating") == ["B"]
+
+
+def test_venue_and_status_narrow_the_search(connection: PgConnection) -> None:
+    store(
+        connection,
+        market("OPEN", closes=NOW + HOUR),
+        market("SETTLED", closes=NOW - HOUR, status="finalized"),
+        market("O'DD", closes=NOW + HOUR, status="it's \\ odd"),
+    )
+    assert found(connection, "celtics", venue="kalshi", status="open") == ["OPEN"]
+    assert found(connection, "celtics", status="settled") == ["SETTLED"]
+    assert found(connection, "celtics", status="finalized") == ["SETTLED"]
+    assert found(connection, "celtics", status="it's \\ odd") == ["O'DD"]
+    assert found(connection, "celtics", venue="polygon") == []
+    assert found(connection, "status:active") == [], "filters are no words"
+
+
+def test_an_instrument_made_on_sight_is_found_by_its_ticker(connection: PgConnection) -> None:
+    resolve_instruments(
+        connection,
+        InstrumentCache(10),
+        "kalshi",
+        ["KXNEW-26NOV21-BOS"],
+        lambda venue, ticker: NewInstrument(venue, ticker, "other", "unnamed"),
+    )
+    assert found(connection, "kxnew bos") == ["KXNEW-26NOV21-BOS"]
+    assert found(connection, "unnamed") == []
+
+
+def test_whoever_changes_an_instrument_changes_what_finds_it(connection: PgConnection) -> None:
+    store(connection, market("A", closes=NOW + HOUR), market("B", closes=NOW + 2 * HOUR))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE instruments SET status = 'finalized' WHERE ticker = 'A'")
+    assert found(connection, "celtics") == ["B", "A"]
+    with connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE instruments SET status = 'active', close_time = %s", (NOW + HOUR,))
+        cursor.execute("UPDATE instruments SET keywords = 'something else' WHERE ticker = 'B'")
+    assert found(connection, "celtics") == ["A"]
+    assert found(connection, "something") == ["B"]
+    with connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE instruments SET keywords = NULL, title = 'By title' WHERE true")
+    assert sorted(found(connection, "title")) == ["A", "B"]
+    with connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM instrument_venue_mapping")
+        cursor.execute("DELETE FROM instruments WHERE ticker = 'A'")
+    assert found(connection, "title") == ["B"]
+    with connection, connection.cursor() as cursor:
+        cursor.execute("TRUNCATE instruments CASCADE")
+        cursor.execute("SELECT count(*) FROM instrument_search")
+        assert cursor.fetchone() == (0,)
+
+
+def test_beyond_the_head_of_the_order_the_index_finds_the_rest(connection: PgConnection) -> None:
+    """A word among the first thousands, and one that only the last have."""
+    many = LOOKED_THROUGH + 100
+    with connection, connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "INSERT INTO instruments"
+            " (ticker, asset_class, primary_source, venue, name, status, close_time, keywords)"
+            " VALUES %s",
+            [
+                (
+                    f"{status}-{n}",
+                    "other",
+                    "kalshi",
+                    "kalshi",
+                    "name",
+                    status,
+                    NOW + (n + 1) * HOUR * (1 if status == "active" else -1),
+                    "common" + (" first" if n == 0 else " rare" if n >= many - 2 else ""),
+                )
+                for status in ("active", "finalized")
+                for n in range(many)
+            ],
+            page_size=many,
+        )
+    last, last_but_one = many - 1, many - 2
+    assert found(connection, "rare") == [
+        f"active-{last_but_one}",
+        f"active-{last}",
+        f"finalized-{last_but_one}",
+        f"finalized-{last}",
+    ]
+    assert found(connection, "first", 2) == ["active-0", "finalized-0"]
+    assert found(connection, "common", 3) == ["active-0", "active-1", "active-2"]
+    assert len(found(connection, "common", many + 5)) == many + 5
+    assert found(connection, "common", many + 5)[many:] == [f"finalized-{n}" for n in range(5)]
+
+
+def test_a_word_that_another_begins_with_is_implied_by_it(connection: PgConnection) -> None:
+    store(connection, market("A", closes=NOW + HOUR, display_name="Newark 7 Devils"))
+    assert found(connection, "new newark") == ["A"]
+    assert found(connection, "7 devils") == ["A"]
+    assert found(connection, "d newark") == [], "a single letter among others is a whole word"
+    assert found(connection, "d") == ["A"]
+
+
+def test_words_that_nothing_has_are_named(connection: PgConnection) -> None:
+    store(connection, market("A", closes=NOW + HOUR), market("B", status="finalized"))
+    assert words_not_found(connection, "Celtics Zanzibar xyzzy") == ["zanzibar", "xyzzy"]
+    assert words_not_found(connection, "heat celt") == []
+
+
+@pytest.mark.parametrize("text", ["", "  ", "?!", "'"])
+def test_a_text_without_a_word_is_refused(four_markets: PgConnection, text: str) -> None:
+    with pytest.raises(ValueError, match="no letter and no digit"):
+        search_instruments(four_markets, text, limit=1)
