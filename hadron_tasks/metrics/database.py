@@ -39,21 +39,28 @@ _GAPS = """
 """
 _GAP_STATES = ("open", "backfilled", "unrecoverable")
 _CRAWLS = """
-    WITH newest AS (
-        SELECT DISTINCT ON (venue, part) * FROM crawl_runs
-        ORDER BY venue, part, started_at DESC
+    WITH whole AS (
+        SELECT * FROM crawl_runs WHERE scope = ''
+    ), newest AS (
+        SELECT DISTINCT ON (venue, kind) * FROM whole ORDER BY venue, kind, started_at DESC, id DESC
     ), ended AS (
-        SELECT venue, part,
-               max(finished_at) FILTER (WHERE status = 'done') AS well_at,
-               max(finished_at) AS at
-        FROM crawl_runs WHERE finished_at IS NOT NULL GROUP BY venue, part
+        SELECT venue, kind,
+               max(finished_at) FILTER (WHERE status = 'complete') AS well_at,
+               max(finished_at) FILTER (WHERE status = 'incomplete') AS ill_at
+        FROM whole GROUP BY venue, kind
+    ), read AS (
+        SELECT run_id, sum(pages)::bigint AS pages, sum(seen)::bigint AS seen,
+               sum(changed)::bigint AS changed, sum(requests)::bigint AS requests
+        FROM crawl_parts WHERE run_id IN (SELECT id FROM newest) GROUP BY run_id
     )
-    SELECT n.venue, n.part, n.status = 'running',
+    SELECT n.venue, n.kind, n.status = 'running',
            extract(epoch FROM now() - n.started_at)::float8,
            extract(epoch FROM now() - e.well_at)::float8,
-           e.at IS NOT NULL AND e.at IS DISTINCT FROM e.well_at,
-           n.pages, n.seen, n.changed, n.requests
-    FROM newest n LEFT JOIN ended e USING (venue, part) ORDER BY 1, 2
+           coalesce(e.ill_at > coalesce(e.well_at, '-infinity'), false),
+           coalesce(r.pages, 0), coalesce(r.seen, 0), coalesce(r.changed, 0),
+           coalesce(r.requests, 0)
+    FROM newest n JOIN ended e USING (venue, kind) LEFT JOIN read r ON r.run_id = n.id
+    ORDER BY 1, 2
 """
 _STORAGE = """
     SELECT pg_database_size(current_database()),
@@ -127,10 +134,10 @@ def read_gaps(cursor: Cursor, venues: Sequence[str]) -> Iterator[Reading]:
 
 
 def read_crawls(cursor: Cursor) -> Iterator[Reading]:
-    """How every part's newest crawl went, and when one last ended well."""
+    """How the newest crawl of every kind went, and when one last ended well."""
     cursor.execute(_CRAWLS)
-    for venue, part, is_running, began_s, well_s, failed, *progress in cursor.fetchall():
-        label = (venue, part)
+    for venue, kind, is_running, began_s, well_s, failed, *progress in cursor.fetchall():
+        label = (venue, kind)
         if well_s is not None:
             yield Sample("hadron_crawl_success_age_seconds", label, well_s)
         yield Sample("hadron_crawl_failed", label, failed)

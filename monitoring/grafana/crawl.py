@@ -10,25 +10,25 @@ CRAWL = Dashboard(
     {
         "Crawls": [
             Panel(
-                "Since each part last ended well",
-                {"{{venue}} {{part}}": "hadron_crawl_success_age_seconds"},
+                "Since each kind last ended complete",
+                {"{{venue}} {{kind}}": "hadron_crawl_success_age_seconds"},
                 "s",
             ),
             Panel(
                 "Under way",
-                {"{{venue}} {{part}}": "hadron_crawl_running"},
+                {"{{venue}} {{kind}}": "hadron_crawl_running"},
                 kind="state-timeline",
             ),
-            Panel("Failed", {"{{venue}} {{part}}": "hadron_crawl_failed"}),
-            Panel("Pages read", {"{{venue}} {{part}}": "hadron_crawl_pages"}),
+            Panel("Misses something", {"{{venue}} {{kind}}": "hadron_crawl_failed"}),
+            Panel("Pages read", {"{{venue}} {{kind}}": "hadron_crawl_pages"}),
             Panel(
                 "Seen, and changed",
                 {
-                    "{{venue}} {{part}} seen": "hadron_crawl_seen",
-                    "{{venue}} {{part}} changed": "hadron_crawl_changed",
+                    "{{venue}} {{kind}} seen": "hadron_crawl_seen",
+                    "{{venue}} {{kind}} changed": "hadron_crawl_changed",
                 },
             ),
-            Panel("Requests of the newest", {"{{venue}} {{part}}": "hadron_crawl_requests"}),
+            Panel("Requests of the newest", {"{{venue}} {{kind}}": "hadron_crawl_requests"}),
         ],
         "REST": [
             Panel(

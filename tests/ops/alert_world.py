@@ -104,7 +104,7 @@ class World:
         self.schedule("tidy-streams", late_s=0)
         TokenBucket(self.client, "test").acquire("GET /markets", 1)
         self.commit(latency_s=0.05)
-        self.crawl("done", ended_hours_ago=2)
+        self.crawl("complete", ended_hours_ago=2)
 
     def connect(self, venue: str, connection: str, **changes: Any) -> None:
         """A connection's report: live and receiving, but for ``changes``."""
@@ -151,8 +151,8 @@ class World:
 
     def crawl(self, status: str, *, ended_hours_ago: float) -> None:
         self.execute(
-            "INSERT INTO crawl_runs (venue, part, status, started_at, finished_at) VALUES"
-            " ('kalshi', 'markets', %s, now() - %s * interval '1 hour' - interval '5 min',"
+            "INSERT INTO crawl_runs (venue, kind, status, started_at, finished_at) VALUES"
+            " ('kalshi', 'full', %s, now() - %s * interval '1 hour' - interval '5 min',"
             " now() - %s * interval '1 hour')",
             status,
             ended_hours_ago,

@@ -195,14 +195,14 @@ def _(world: World) -> Iterator[int]:
 
 @scenario("CrawlLate")
 def _(world: World) -> Iterator[int]:
-    world.execute("TRUNCATE crawl_runs")
-    world.crawl("done", ended_hours_ago=27)
+    world.execute("DELETE FROM crawl_runs")
+    world.crawl("complete", ended_hours_ago=27)
     yield 5
 
 
 @scenario("CrawlFailed")
 def _(world: World) -> Iterator[int]:
-    world.crawl("failed", ended_hours_ago=1)
+    world.crawl("incomplete", ended_hours_ago=1)
     yield 10
 
 

@@ -148,9 +148,15 @@ def fill(client: redis.Redis, exporter: Exporter) -> None:
         " VALUES (gen_random_uuid(), 'kalshi', 'kalshi-1', 'sequence_jump', now(), now(), 12)"
     )
     exporter.execute(
-        "INSERT INTO crawl_runs (venue, part, status, pages, started_at, finished_at) VALUES"
-        " ('kalshi', 'markets', 'done', 9, now() - interval '2 h', now() - interval '1 h'),"
-        " ('kalshi', 'markets', 'running', 4, now() - interval '10 s', NULL)"
+        "INSERT INTO crawl_runs (venue, kind, scope, status, started_at, finished_at) VALUES"
+        " ('kalshi', 'full', '', 'complete', now() - interval '2 h', now() - interval '1 h'),"
+        " ('kalshi', 'full', '', 'running', now() - interval '10 s', NULL),"
+        " ('kalshi', 'series', 'KXFED', 'incomplete', now(), now())"
+    )
+    exporter.execute(
+        "INSERT INTO crawl_parts (run_id, part, stage, pages)"
+        " SELECT id, part, 0, CASE status WHEN 'running' THEN 2 ELSE 9 END"
+        " FROM crawl_runs, unnest('{series,events}'::text[]) AS part"
     )
 
 
@@ -190,11 +196,12 @@ def test_everything_in_the_table_is_told_with_its_value(
     late = scrape.all("hadron_schedule_overdue_seconds")
     assert list(late.values()) == [pytest.approx(40, abs=3)]
     assert scrape.value("hadron_rest_bucket_capacity_tokens", account="kalshi:test") == 100
-    markets = kalshi | {"part": "markets"}
-    assert scrape.value("hadron_crawl_success_age_seconds", **markets) == pytest.approx(3600, 0.1)
-    assert scrape.value("hadron_crawl_failed", **markets) == 0
-    assert scrape.value("hadron_crawl_running", **markets) == 1
-    assert scrape.value("hadron_crawl_pages", **markets) == 4
+    full = kalshi | {"kind": "full"}
+    assert scrape.value("hadron_crawl_success_age_seconds", **full) == pytest.approx(3600, 0.1)
+    assert scrape.value("hadron_crawl_failed", **full) == 0
+    assert scrape.value("hadron_crawl_running", **full) == 1
+    assert scrape.value("hadron_crawl_pages", **full) == 4
+    assert len(scrape.all("hadron_crawl_failed")) == 1, "one series is no crawl to wait for"
     assert scrape["hadron_redis_durable"] == 1
     assert scrape["hadron_database_partitions_ahead"] == 0
 
