@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, Decimal
 
@@ -33,6 +34,7 @@ _GAME_LABELS = {
 }
 _SAYS_NOTHING = frozenset(("", "::", "yes", "no"))
 """Words of the exchange for YES that add nothing to a title."""
+_BOTH_SIDES = re.compile(r" (?:vs\.?|at|@|or) ", re.IGNORECASE)
 
 
 def name_of(draft: Draft) -> str:
@@ -80,7 +82,7 @@ def _whole(digits: str) -> str:
 def _given_words(draft: Draft, title: str) -> str:
     name = title.rstrip("?").rstrip()
     words = (draft.subtitle or "").split("::")[0].strip()
-    if draft.market and words.lower() not in _SAYS_NOTHING and words.lower() not in name.lower():
+    if draft.market and words.lower() not in _SAYS_NOTHING and not _tells(name, words):
         name = f"{name}: {words}"
     when = draft.when
     if (
@@ -91,6 +93,14 @@ def _given_words(draft: Draft, title: str) -> str:
     ):
         name = f"{name}, {when.in_words()}"
     return name
+
+
+def _tells(title: str, words: str) -> bool:
+    """Whether a title says already what YES means. One that names both sides ("Toronto at
+    Charlotte Winner") does not, though it holds the words."""
+    if words.lower() == title.lower():
+        return True
+    return words.lower() in title.lower() and _BOTH_SIDES.search(title) is None
 
 
 def _date(draft: Draft, *, with_time: bool = False) -> str:

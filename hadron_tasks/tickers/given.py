@@ -26,6 +26,14 @@ _DIRECTIONS = {
     "less": Direction.BELOW,
     "less_or_equal": Direction.AT_MOST,
 }
+_BY_DIRECTION = {
+    Direction.ABOVE: MarketType.ABOVE,
+    Direction.AT_LEAST: MarketType.ABOVE,
+    Direction.BELOW: MarketType.BELOW,
+    Direction.AT_MOST: MarketType.BELOW,
+    Direction.BETWEEN: MarketType.BUCKET,
+}
+"""What a plain threshold is once its strike is known: the ends of a range are not buckets."""
 _NAMED_KINDS = frozenset(
     (OutcomeKind.TEAM, OutcomeKind.PERSON, OutcomeKind.CHOICE, OutcomeKind.WORD, OutcomeKind.PARTY)
 )
@@ -79,6 +87,8 @@ def _apply_strike(draft: Draft, market: MarketMetadata) -> None:
         draft.strike = Strike(_DIRECTIONS[market.strike_type], value, None, unit, exact=True)
     else:
         return
+    if draft.market_type in _BY_DIRECTION.values() or not draft.rule.known:
+        draft.market_type = _BY_DIRECTION[draft.strike.direction]
     _settle(draft, "whether", "the edges", "which level")
 
 

@@ -130,7 +130,47 @@ def test_a_games_title_gets_its_date() -> None:
         market=MarketMetadata(yes_sub_title="Hernandez"),
         event=EventMetadata(title="Hernandez vs Rodrigues"),
     )
-    assert parsed.display_name == "Hernandez vs Rodrigues, Aug 22, 2026"
+    assert parsed.display_name == "Hernandez vs Rodrigues: Hernandez, Aug 22, 2026"
+    away = parse_ticker(
+        "KXNBAGAME-25NOV29TORCHA-TOR",
+        market=MarketMetadata(title="Toronto at Charlotte Winner?", yes_sub_title="Toronto"),
+    )
+    assert away.display_name == "Toronto at Charlotte Winner: Toronto, Nov 29, 2025"
+
+
+@pytest.mark.parametrize(
+    ("ticker", "api", "market_type"),
+    [
+        ("KXHIGHNY-26APR19-T54", {"strike_type": "less", "cap_strike": 54}, MarketType.BELOW),
+        ("KXHIGHNY-26APR19-T88", {"strike_type": "greater", "floor_strike": 88}, MarketType.ABOVE),
+        (
+            "KXHIGHNY-26APR19-B84.5",
+            {"strike_type": "between", "floor_strike": 84, "cap_strike": 85},
+            MarketType.BUCKET,
+        ),
+        (
+            "KXNOBODYKNOWS-26APR19-5",
+            {"strike_type": "less_or_equal", "cap_strike": 5},
+            MarketType.BELOW,
+        ),
+        (
+            "KXNFLSPREAD-26JAN17WASDEN-DEN12",
+            {"strike_type": "greater", "floor_strike": 11.5},
+            MarketType.SPREAD,
+        ),
+    ],
+)
+def test_the_exchanges_strike_decides_over_the_type(
+    ticker: str, api: dict[str, object], market_type: MarketType
+) -> None:
+    parsed = parse_ticker(ticker, market=MarketMetadata.from_api(api))
+    assert parsed.market_type is market_type
+
+
+def test_a_line_without_words_is_named_by_its_exact_strike() -> None:
+    market = MarketMetadata.from_api({"strike_type": "greater", "floor_strike": 11.5})
+    parsed = parse_ticker("KXNFLSPREAD-26JAN17WASDEN-DEN12", market=market)
+    assert parsed.display_name == "Denver by 12+: Washington at Denver, Jan 17, 2026"
 
 
 @pytest.mark.parametrize(
