@@ -13,8 +13,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "tickers.md"
 _ROW = re.compile(
     r"\| ?(?P<family>[a-z_]*) \|[^|]*\| `(?P<ticker>[A-Z0-9.\-]+)` \| (?P<name>.+) \|"
 )
-    r"\| ?(?P<family>[a-z_]*) \|[^|]*\| `(?P<ticker>[A-Z0-9.\-]+)` \| (?P<name>.+) \|"
-)
 _SHELL = re.compile(r"(?P<ticker>[A-Z0-9.\-]+)\t(?P<name>.+)")
 _LINES = PAGE.read_text(encoding="utf-8").splitlines()
 
