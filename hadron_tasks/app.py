@@ -51,6 +51,9 @@ PLAN_BACKFILLS_EVERY_S = 15.0
 """How often beat looks for gaps that can be filled, and for runs whose task was lost."""
 CHECK_BOOKS_EVERY_S = 180.0
 """How often some rebuilt order books are compared with the exchange's own."""
+AUDIT_EVERY_S = 3600.0
+WATCH_AUDITS_EVERY_S = 10.0
+"""How often beat looks for audits that wait, and for those whose task was lost."""
 
 # Tasks are short: a drain runs for its budget of a few seconds. A visibility timeout far above
 # that never redelivers a task that still runs, and one whose worker died soon enough.
@@ -139,6 +142,24 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "schedule": HOUSEKEEPING_EVERY_S,
             "options": {"expires": HOUSEKEEPING_EVERY_S},
         }
+    if "kalshi" in settings.venues and settings.kalshi_books:
+        schedule["check-books"] = {
+            "task": "hadron.check_books",
+            "schedule": CHECK_BOOKS_EVERY_S,
+            "options": {"expires": CHECK_BOOKS_EVERY_S, "queue": REST_QUEUE},
+        }
+    schedule |= _completeness_schedule(settings)
+    return schedule | _crawl_schedule(settings.venues)
+
+
+def _completeness_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    schedule: dict[str, dict[str, Any]] = {
+        "watch-audits": {
+            "task": "hadron.watch_audits",
+            "schedule": WATCH_AUDITS_EVERY_S,
+            "options": {"expires": WATCH_AUDITS_EVERY_S * 2},
+        }
+    }
     for venue in settings.venues:
         schedule[f"plan-backfills-{venue}"] = {
             "task": "hadron.plan_backfills",
@@ -146,13 +167,14 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "args": [venue],
             "options": {"expires": PLAN_BACKFILLS_EVERY_S * 2},
         }
-    if "kalshi" in settings.venues and settings.kalshi_books:
-        schedule["check-books"] = {
-            "task": "hadron.check_books",
-            "schedule": CHECK_BOOKS_EVERY_S,
-            "options": {"expires": CHECK_BOOKS_EVERY_S, "queue": REST_QUEUE},
-        }
-    return schedule | _crawl_schedule(settings.venues)
+        if settings.audit_sample:
+            schedule[f"audit-{venue}"] = {
+                "task": "hadron.audit_sample",
+                "schedule": AUDIT_EVERY_S,
+                "args": [venue],
+                "options": {"expires": AUDIT_EVERY_S, "queue": REST_QUEUE},
+            }
+    return schedule
 
 
 def _crawl_schedule(venues: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -202,6 +202,9 @@ class Settings(SecretFileSettings, BaseSettings):
     """Most drain tasks at work on one venue's stream at once."""
     instrument_cache_size: int = Field(default=500_000, ge=1)
     """Instruments whose ids a worker process remembers; about 270 bytes each."""
+    audit_sample: int = Field(default=5, ge=0)
+    """How many minutes of each hour (of Polygon: instruments) are compared with the exchange; 0 for
+    no audits."""
     tick_retention_days: int | None = Field(default=None, ge=1)
     """Days after which partitions of ticks are dropped; unset keeps everything."""
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -67,6 +68,18 @@ def read_streams(client: redis.Redis, venues: Sequence[str]) -> list[StreamStatu
 def _read_health(client: redis.Redis) -> list[ConnectionHealth]:
     stored: dict[bytes, bytes] = client.hgetall(HEALTH_KEY)  # type: ignore[assignment]
     return parse_reports(stored.values())
+
+
+def oldest_waiting(client: redis.Redis, venue: str) -> datetime | None:
+    """When the oldest frame came into the raw stream that is not stored yet; None when all are.
+
+    Raises:
+        redis.RedisError: Redis cannot be reached.
+    """
+    first: Any = client.xrange(stream_key(venue), count=1)
+    if not first:
+        return None
+    return datetime.fromtimestamp(int(first[0][0].partition(b"-")[0]) / 1000, UTC)
 
 
 def _read_stream(client: redis.Redis, venue: str, health: list[ConnectionHealth]) -> StreamStatus:

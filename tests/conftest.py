@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.redaction import forget_configured_values
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.migrations import upgrade
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("hadron", deadline=None)
+settings.load_profile("hadron")
 
 _database_numbers = itertools.count(1)
 

@@ -40,6 +40,11 @@ def losses(gap: Told, recorded: Collection[str]) -> list[Loss]:
     ]
 
 
+def channel_of(_ticker: str) -> str:
+    """All trades come by one channel."""
+    return TRADE
+
+
 class KalshiTrades:
     """``/markets/trades``, and ``/historical/trades`` for what has moved to the archive."""
 

@@ -62,6 +62,11 @@ def _ticker(channel: str, symbol: str) -> str:
         return symbol
 
 
+def channel_of(ticker: str) -> str:
+    """Cryptocurrencies' tickers begin with ``X:``."""
+    return "crypto:XT" if ticker.startswith("X:") else "stocks:T"
+
+
 class PolygonTrades:
     """``/v3/trades/{ticker}``."""
 

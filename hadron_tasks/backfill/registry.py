@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hadron_tasks.backfill import kalshi, polygon
+from hadron_tasks.backfill.audit_gaps import ChannelOf
 from hadron_tasks.backfill.losses import LossRules
 from hadron_tasks.backfill.sources import TradeSource
 from hadron_tasks.errors import ConfigurationError
@@ -25,6 +26,8 @@ class Recovery:
     has_list: bool
     """Whether it tells the trades of all instruments in one list; else they are asked for one by
     one."""
+    channel_of: ChannelOf
+    """An instrument to the channel that carries its trades."""
 
 
 def _recorded_of_kalshi(settings: Settings) -> list[str]:
@@ -37,9 +40,19 @@ def _recorded_of_polygon(settings: Settings) -> list[str]:
 
 
 _RECOVERY = {
-    "kalshi": Recovery(kalshi.losses, _recorded_of_kalshi, kalshi.KalshiTrades, has_list=True),
+    "kalshi": Recovery(
+        losses=kalshi.losses,
+        recorded=_recorded_of_kalshi,
+        source=kalshi.KalshiTrades,
+        has_list=True,
+        channel_of=kalshi.channel_of,
+    ),
     "polygon": Recovery(
-        polygon.losses, _recorded_of_polygon, polygon.PolygonTrades, has_list=False
+        losses=polygon.losses,
+        recorded=_recorded_of_polygon,
+        source=polygon.PolygonTrades,
+        has_list=False,
+        channel_of=polygon.channel_of,
     ),
 }
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "book",
     "gaps",
     "backfill",
+    "audit",
     "ticker",
     "instruments",
     "dlq",

@@ -77,7 +77,7 @@ _ADVANCE = """
         archived = %(archived)s, cursor = %(cursor)s, pages = pages + 1, failures = 0,
         fetched = fetched + %(fetched)s, stored = stored + %(stored)s,
         unreadable = unreadable + %(unreadable)s,
-        reason = coalesce(nullif(%(reason)s, ''), CASE WHEN failures > 0 THEN '' ELSE reason END)
+        reason = coalesce(nullif(%(reason)s, ''), CASE WHEN unreadable > 0 THEN reason ELSE '' END)
     WHERE id = %(id)s AND state = 'running' AND pages = %(pages)s
 """
 _LOCK = "SELECT 1 FROM backfills WHERE id = %s AND state = 'running' AND pages = %s FOR UPDATE"

@@ -56,7 +56,8 @@ class FoundGap:
     id: UUID
     venue: str
     channel: str
-    tickers: Sequence[str]
+    tickers: Sequence[str] | None
+    """None for all."""
     cause: str
     from_time: datetime
     to_time: datetime
@@ -212,7 +213,7 @@ def add_found(cursor: Cursor, gaps: Sequence[FoundGap]) -> None:
                     gap.venue,
                     gap.cause,
                     gap.channel,
-                    Json(list(gap.tickers)),
+                    None if gap.tickers is None else Json(list(gap.tickers)),
                     gap.cause,
                     gap.from_time,
                     gap.to_time,

@@ -415,8 +415,12 @@ class Audit(Base):
     to_time: Mapped[datetime]
     tickers: Mapped[list[Any] | None]
     """Null for every instrument of the venue."""
+    samples: Mapped[list[Any] | None]
+    """Where the minutes begin that are compared, in seconds since the Unix epoch; null for all of
+    the time."""
     state: Mapped[str] = mapped_column(server_default="running")
     ticker_number: Mapped[int] = mapped_column(server_default="0")
+    """Which of the tickers, or of the samples, is being compared."""
     slice_from: Mapped[datetime]
     slice_s: Mapped[int]
     """How long a part is compared at once."""
@@ -426,6 +430,8 @@ class Audit(Base):
     extra: Mapped[int] = mapped_column(server_default="0")
     different: Mapped[int] = mapped_column(server_default="0")
     unreadable: Mapped[int] = mapped_column(server_default="0")
+    gaps: Mapped[int] = mapped_column(server_default="0")
+    """Opened because of what was found."""
     findings: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
     """The first of them, in full."""
     failures: Mapped[int] = mapped_column(server_default="0")

@@ -1,6 +1,7 @@
 """Thin Celery tasks, one module a subject; each calls one function of a domain module."""
 
 from hadron_tasks.tasks import (
+    audit,
     backfill,
     books,
     counting,
@@ -12,6 +13,7 @@ from hadron_tasks.tasks import (
 )
 
 __all__ = [
+    "audit",
     "backfill",
     "books",
     "counting",

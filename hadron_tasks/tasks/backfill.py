@@ -28,7 +28,7 @@ from hadron_tasks.store.instruments import InstrumentCache
 from hadron_tasks.store.session import raw_connection
 from hadron_tasks.task_past import Past
 from hadron_tasks.tasks.base import HadronTask, Report
-from hadron_tasks.tasks.connections import engine, kalshi_rest, polygon_rest
+from hadron_tasks.tasks.connections import crawling_rest, engine, polygon_rest
 from hadron_tasks.tasks.retries import may_pass
 from hadron_tasks.venues.registry import rules_for
 
@@ -131,7 +131,7 @@ def trade_source(venue: str) -> TradeSource:
     Raises:
         ConfigurationError: The settings do not say, or name a key that cannot be used.
     """
-    clients: dict[str, Callable[[], object]] = {"kalshi": kalshi_rest, "polygon": polygon_rest}
+    clients: dict[str, Callable[[], object]] = {"kalshi": crawling_rest, "polygon": polygon_rest}
     return recovery_of(venue).source(clients[venue]())
 
 

@@ -29,7 +29,10 @@ Said = tuple[Any, ...]
 
 
 def run(
-    directory: Path, test: Callable[[Simulator], Coroutine[Any, Any, None]], **changes: Any
+    directory: Path,
+    test: Callable[[Simulator], Coroutine[Any, Any, None]],
+    within_s: float = 30.0,
+    **changes: Any,
 ) -> Simulator:
     """Run ``test`` against a simulator, which is returned stopped."""
     options: dict[str, Any] = {"keys": 1, "markets": 60, "rate": 2000.0, "seed": 7} | changes
@@ -41,7 +44,7 @@ def run(
     simulator = Simulator(SimulatorConfig(data_dir=directory, **options))
 
     async def whole() -> None:
-        async with simulator, asyncio.timeout(30):
+        async with simulator, asyncio.timeout(within_s):
             await test(simulator)
 
     asyncio.run(whole())

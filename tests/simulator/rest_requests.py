@@ -19,6 +19,9 @@ from streamer.simulator.simulator import Simulator
 PLENTY = {"rest_refill_per_s": 1e6, "rest_capacity": 1e6}
 """A rate limit that does not get into the way of tests about other things."""
 
+AT_MOST_S = 900.0
+"""A simulator in a thread ends by itself after this, should nobody end it."""
+
 
 class Asker:
     """Signs with one key, or with none for slot 0."""
@@ -73,7 +76,7 @@ def asked_beside(directory: Path, **changes: Any) -> Iterator[Asker]:
 
     def whole() -> None:
         try:
-            run(directory, until_ended, **{**PLENTY, "lifecycle_every_s": 0, **changes})
+            run(directory, until_ended, AT_MOST_S, **{**PLENTY, "lifecycle_every_s": 0, **changes})
         except BaseException as error:  # noqa: BLE001 - told to the thread that waits
             started.put(error)
 
