@@ -6,12 +6,16 @@ named only where a dictionary or the crawl knows its name in this very series.
 
 from __future__ import annotations
 
+import re
+
 from hadron_tasks.tickers.dates import within_year
 from hadron_tasks.tickers.draft import Draft
 from hadron_tasks.tickers.families.event_parts import read_event_part, read_event_parts
 from hadron_tasks.tickers.families.strikes import read_strike
 from hadron_tasks.tickers.parsed import Direction, Family, MarketType, Outcome, OutcomeKind
 from hadron_tasks.tickers.team_split import split_codes
+
+_QUARTER = re.compile(r"Q[1-4]-20\d\d")
 
 PARTY_NAMES = {
     "D": "Democratic Party",
@@ -143,6 +147,8 @@ def _kind(draft: Draft) -> OutcomeKind:
 
 
 def _coded(draft: Draft, code: str, kind: OutcomeKind) -> Outcome:
+    if _QUARTER.fullmatch(code):
+        return Outcome(OutcomeKind.DATE, code, code.replace("-", " "), "ticker")
     found = draft.name_of(code)
     if found is not None:
         named = OutcomeKind.PERSON if kind is OutcomeKind.CHOICE else kind

@@ -11,7 +11,7 @@ from hadron_tasks.tickers.families.event_parts import read_event_parts
 from hadron_tasks.tickers.families.strikes import HYPHEN, OPAQUE, read_strike
 from hadron_tasks.tickers.parsed import Direction, MarketType, Outcome, OutcomeKind, Strike
 
-_RATE_MOVE = re.compile(r"(?P<way>[CH])(?P<points>\d{1,3})")
+_RATE_MOVE = re.compile(r"(?P<way>[CH])(?P<points>\d{1,3})|HOLD")
 _DAYS = re.compile(r"(?P<number>\d{1,4})D")
 
 
@@ -72,7 +72,7 @@ def _read_date(draft: Draft, index: int, part: str) -> bool:
 
 
 def _rate_move(move: re.Match[str]) -> str:
-    points = int(move["points"])
+    points = int(move["points"] or 0)
     if points == 0:
         return "hold"
     way = "cut" if move["way"] == "C" else "hike"
@@ -81,10 +81,9 @@ def _rate_move(move: re.Match[str]) -> str:
 
 
 def _rate_strike(move: re.Match[str]) -> Strike:
-    points = Decimal(move["points"])
-    cut = move["way"] == "C"
+    points = Decimal(move["points"] or 0)
+    sign = -1 if move["way"] == "C" else 1
     if points == 26:
-        return Strike(
-            Direction.BELOW if cut else Direction.ABOVE, Decimal(-25 if cut else 25), unit="bp"
-        )
-    return Strike(Direction.EXACTLY, -points if cut else points, unit="bp")
+        beyond = Direction.BELOW if sign < 0 else Direction.ABOVE
+        return Strike(beyond, Decimal(25 * sign), unit="bp")
+    return Strike(Direction.EXACTLY, points * sign, unit="bp")
