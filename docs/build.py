@@ -144,9 +144,14 @@ def _command_text(path: str, command: click.Command, context: click.Context) -> 
         lines = [f"| `{_cell(names)}` | {_cell(meaning)} |" for names, meaning in rows]
         parts.append("\n".join(["| option | meaning |", "|---|---|", *lines, ""]))
     if examples:
-        lines = [line.strip() for line in examples.splitlines()[1:] if line.strip()]
+        lines = [_with_comment(line) for line in examples.splitlines()[1:] if line.strip()]
         parts.append("\n".join(["```sh", *lines, "```", ""]))
     return "\n".join(parts)
+
+
+def _with_comment(example: str) -> str:
+    """What an example says behind a wide space is no part of the command."""
+    return re.sub(r" {3,}", "    # ", example.strip(), count=1)
 
 
 def _paragraphs(text: str) -> str:
