@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hadron_tasks.errors import HadronError
+from hadron_tasks.errors import ConfigurationError, HadronError
 from hadron_tasks.venues.rest.errors import (
     BadRequest,
     CursorRepeats,
@@ -26,6 +26,8 @@ LONGEST_PAUSE = timedelta(seconds=60)
 SHORTEST_PAUSE = timedelta(seconds=1)
 LIMITED_PAUSE = timedelta(seconds=15)
 """After a 429 that did not say when to come back."""
+TRIES_OF_A_BUG = 2
+"""Of a page that we fail to read or store ourselves."""
 PAUSE_GROWTH = 4
 """Each pause is so many times the one before."""
 
@@ -75,22 +77,28 @@ class Patience:
 
 
 def judge(
-    error: HadronError, *, failures: int, restarts: int, has_cursor: bool, patience: Patience
+    error: Exception, *, failures: int, restarts: int, has_cursor: bool, patience: Patience
 ) -> Verdict:
     """What to do about a page that failed.
 
     Args:
         failures: In a row, this one included.
         restarts: How often the list was begun anew already.
-        error: Of the request, or of the settings that it was to be made with.
+        error: Of the request, of the settings that it was to be made with, or a bug of ours.
         has_cursor: Whether the page is not the first.
     """
     if isinstance(error, RequestBudgetExhausted):
         return PutOff(_within(timedelta(seconds=error.wait_s)))
     if isinstance(error, RateLimited):
         return PutOff(_room_after(error))
-    if isinstance(error, KeyRefused) or not isinstance(error, RestError):
+    if isinstance(error, KeyRefused | ConfigurationError):
         return GiveUp(try_finer=False)
+    if not isinstance(error, RestError):
+        # What an answer holds that trips us up stands, most likely, in the next answer, too; but
+        # read series by series it costs one series.
+        if failures < min(patience.tries, TRIES_OF_A_BUG):
+            return TryAgain(patience.pause(failures))
+        return GiveUp(try_finer=True)
     if isinstance(error, BadRequest | NotFound):
         if has_cursor and not restarts:
             return StartOver()
@@ -98,6 +106,12 @@ def judge(
     if failures < patience.tries and (error.retryable or isinstance(error, CursorRepeats)):
         return TryAgain(patience.pause(failures))
     return GiveUp(try_finer=not isinstance(error, ExchangeUnreachable))
+
+
+def described(error: Exception) -> str:
+    """What went wrong, in one line for people; a bug with its type."""
+    said = str(error).strip().split("\n", 1)[0]
+    return said if isinstance(error, HadronError) else f"{type(error).__name__}: {said}"
 
 
 def _room_after(error: RateLimited) -> timedelta:

@@ -21,6 +21,7 @@ from hadron_tasks.crawl.failures import (
     StartOver,
     TryAgain,
     Verdict,
+    described,
     judge,
 )
 from hadron_tasks.crawl.keep import Codes, keep
@@ -29,13 +30,14 @@ from hadron_tasks.crawl.progress import landmark_after
 from hadron_tasks.crawl.runs import Message, advance
 from hadron_tasks.crawl.series_walk import MOST_LOST_IN_A_ROW, lost_in_a_row
 from hadron_tasks.crawl.sources import InSeries, next_ask
-from hadron_tasks.errors import ConfigurationError, GivenUp, HadronError
+from hadron_tasks.errors import ConfigurationError, GivenUp, StreamUnavailable
 from hadron_tasks.store import crawl_runs
 from hadron_tasks.store.crawl_runs import PageStored, Part, PartStatus, Run
 from hadron_tasks.store.crawl_seen import mark_seen
+from hadron_tasks.store.session import is_transient
 from hadron_tasks.venues.kalshi.rest import KalshiRest
 from hadron_tasks.venues.polygon.rest import PolygonRest
-from hadron_tasks.venues.rest.errors import CursorRepeats, RestError
+from hadron_tasks.venues.rest.errors import CursorRepeats
 
 _LOOKS_FOR_VANISHED = ("full", "polygon")
 """Crawls that read whole lists, and then ask by name for what was in none of them."""
@@ -118,9 +120,14 @@ class _Attempt:
             fetched = ask.fetch(rest)
             if fetched.cursor and fetched.cursor in (self.part.cursor, self.part.landmark):
                 raise CursorRepeats(str(ask), fetched.cursor)
-        except (RestError, ConfigurationError) as error:
+            return self._store(fetched, asked_at, rest.requests_sent - sent)
+        except StreamUnavailable:
+            raise
+        except Exception as error:
+            # Whatever is wrong with one page, the crawl has to know, or it would never end.
+            if is_transient(error):
+                raise
             return self._failed(ask, error, rest.requests_sent - sent)
-        return self._store(fetched, asked_at, rest.requests_sent - sent)
 
     def nothing_left(self) -> Outcome:
         """The part is through without another request."""
@@ -179,7 +186,7 @@ class _Attempt:
         rests = self.part.rest_at_page is not None and self.part.pages + 1 >= self.part.rest_at_page
         return "resting" if rests else "running"
 
-    def _failed(self, ask: Ask[Any], error: HadronError, requests: int) -> Outcome:
+    def _failed(self, ask: Ask[Any], error: Exception, requests: int) -> Outcome:
         part = self.part
         verdict: Verdict = judge(
             error,
@@ -192,23 +199,23 @@ class _Attempt:
             return self._later(verdict, error, requests)
         if isinstance(verdict, StartOver):
             with self.connection, self.connection.cursor() as db:
-                crawl_runs.start_over(db, part, requests=requests, error=str(error))
+                crawl_runs.start_over(db, part, requests=requests, error=described(error))
             again = Message(self.run.id, part.part, part.pages + 1)
             return Outcome("begun anew", [again], requests=requests)
         return self._lose(ask, error, verdict, requests)
 
-    def _later(self, verdict: PutOff | TryAgain, error: HadronError, requests: int) -> Outcome:
+    def _later(self, verdict: PutOff | TryAgain, error: Exception, requests: int) -> Outcome:
         part, failed = self.part, isinstance(verdict, TryAgain)
         with self.connection, self.connection.cursor() as db:
             crawl_runs.put_off(
-                db, part, verdict.pause, requests=requests, failed=failed, error=str(error)
+                db, part, verdict.pause, requests=requests, failed=failed, error=described(error)
             )
         again = Message(self.run.id, part.part, part.pages, verdict.pause)
         return Outcome("failed" if failed else "put off", [again], requests=requests)
 
-    def _lose(self, ask: Ask[Any], error: HadronError, verdict: GiveUp, requests: int) -> Outcome:
-        run, part = self.run, self.part
-        entry = {"page": part.pages, "asked": str(ask), "cursor": part.cursor, "error": str(error)}
+    def _lose(self, ask: Ask[Any], error: Exception, verdict: GiveUp, requests: int) -> Outcome:
+        run, part, why = self.run, self.part, described(error)
+        entry = {"page": part.pages, "asked": str(ask), "cursor": part.cursor, "error": why}
         if isinstance(ask, InSeries):
             entry["series"] = ask.series
         missing = [*part.missing, entry]
@@ -222,11 +229,12 @@ class _Attempt:
                 missing = part.missing
                 crawl_runs.add_part(db, run.id, narrower.name, narrower.stage)
             after = part.cursor if status == "broken" else ask.instead or ""
-            crawl_runs.lose(db, part, missing, status, after, requests=requests, error=str(error))
+            crawl_runs.lose(db, part, missing, status, after, requests=requests, error=why)
         loss = CrawlPageLost(
-            f"Crawl {run.id}, part {part.part}, page {part.pages}, cursor {part.cursor!r}: {error}"
-            f" What this means for the crawl: hadron crawl status {run.id}"
+            f"Crawl {run.id}, part {part.part}, page {part.pages}, cursor {part.cursor!r}: "
+            f"{why} What this means for the crawl: hadron crawl status {run.id}"
         )
+        loss.__cause__ = error
         return Outcome("lost", self._next(status), requests=requests, loss=loss)
 
     def _is_worth_going_on(self, missing: Sequence[dict[str, Any]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable
 from datetime import timedelta
@@ -72,9 +73,15 @@ class Crawler:
         return outcome
 
     def work_off(
-        self, messages: Iterable[Message], until: tuple[str, int] | None = None
+        self,
+        messages: Iterable[Message],
+        until: tuple[str, int] | None = None,
+        patiently: bool = False,
     ) -> list[Message]:
         """Do what is sent and what follows from it.
+
+        Args:
+            patiently: With the pauses that pages are to be put off for.
 
         Returns:
             The message of the part and page of ``until``, the only one that is left.
@@ -84,6 +91,8 @@ class Crawler:
             if not waiting:
                 return held
             message = waiting.popleft()
+            if patiently:
+                time.sleep(message.pause.total_seconds())
             if (message.part, message.page) == until:
                 held.append(message)
             else:

@@ -9,12 +9,13 @@ import psycopg2
 import pytest
 from crawl.crawler import Crawler, part_of
 
-from hadron_tasks.crawl import runs
+from hadron_tasks.crawl import keep, runs
 from hadron_tasks.crawl.pages import do_page
 from hadron_tasks.crawl.runs import OVERDUE_AFTER
 from hadron_tasks.errors import HadronError
 from hadron_tasks.store import crawl_runs
 from hadron_tasks.venues.kalshi.rate_limit import AccountBudget
+from hadron_tasks.venues.kalshi.rest_models import Market
 
 Make = Callable[..., Crawler]
 
@@ -151,6 +152,34 @@ def test_a_market_that_cannot_be_read_is_left_out_alone(crawler: Crawler) -> Non
     assert "ticker" in note["reason"]
 
 
+def test_a_bug_costs_the_series_that_brings_it_out(
+    crawler: Crawler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_row = keep.market_row
+
+    def stumble(market: Market, *facts: Any) -> Any:
+        if market.ticker.startswith("KXTEMPNYCH"):
+            raise KeyError(market.ticker)
+        return make_row(market, *facts)
+
+    monkeypatch.setattr(keep, "market_row", stumble)
+    report = crawler.run()
+    assert report.run.status == "incomplete"
+    (missing,) = report.missing
+    assert missing["series"] == "KXTEMPNYCH"
+    assert missing["error"].startswith("KeyError: 'KXTEMPNYCH")
+    assert isinstance(crawler.losses[-1].__cause__, KeyError)
+    others = crawler.one("SELECT count(*) FROM instruments")
+    assert not crawler.query("SELECT FROM instruments WHERE ticker LIKE %s", "KXTEMPNYCH%")
+
+    # Mended, and what it cost is had.
+    monkeypatch.setattr(keep, "market_row", make_row)
+    crawler.work_off(runs.resume(crawler.connection, report.run.id, combo_pages=5))
+    assert crawler.report(report.run.id).run.status == "complete"
+    assert crawler.one("SELECT count(*) FROM instruments") > others
+    assert _all_are_named(crawler)
+
+
 def test_a_status_and_a_strike_type_that_nobody_knew_are_kept_as_they_are(
     crawler: Crawler,
 ) -> None:
@@ -186,6 +215,25 @@ def test_the_rate_limit_gives_the_worker_back(crawler: Crawler) -> None:
     assert (part.failures, part.requests) == (0, 0)
     assert "rate limit" in part.error
     assert part.status == "running"
+
+
+def test_limits_that_are_half_of_what_we_believe_end_in_no_storm(make_crawler: Make) -> None:
+    crawler = make_crawler(rest_markets=600)
+    crawler.run()
+    crawler.bucket.learn(AccountBudget(60, 60))
+    crawler.exchange.rest.limits.change(30, 10)
+    now_s = crawler.exchange.kalshi.now_ms() // 1000
+    crawler.exchange.rest.catalogue.bulk.change("reword", 1, now_s)
+    before = crawler.requests
+    started = crawler.start("incremental")
+    crawler.work_off(started.messages, patiently=True)
+    report = crawler.report(started.run_id)
+    assert report.run.status == "complete"
+    assert report.total("changed") == 600
+    # Every 429 slows the whole fleet down: it meets a few and then keeps below the limit.
+    limited = crawler.exchange.rest.stats.limited
+    assert 0 < limited <= 5
+    assert crawler.requests - before == report.pace.pages + limited
 
 
 # Tasks that come twice, too late, or not at all
