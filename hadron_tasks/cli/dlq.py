@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -18,13 +19,17 @@ from rich.progress import Progress
 
 from hadron_tasks.cli.connect import database, redis_client, redis_url
 from hadron_tasks.cli.moment import MOMENT
-from hadron_tasks.cli.output import console, print_json, sheet, table
+from hadron_tasks.cli.output import console, print_json, table
 from hadron_tasks.errors import HadronError
-from hadron_tasks.letter_retry import LetterSender
 from hadron_tasks.store import letter_box
-from hadron_tasks.store.letter_box import Chosen, Letter
+from hadron_tasks.store.letter_box import Chosen, Letter, LetterGroup
+from hadron_tasks.times import from_ns
+
+if TYPE_CHECKING:
+    from hadron_tasks.letter_retry import LetterSender
 
 RETRY_BATCH = 500
+_MESSAGE_SHOWN = 160
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -68,24 +73,9 @@ def list_command(limit: int, as_json: bool, **filters: Any) -> None:
     elif not found:
         click.echo("No dead letters.")
     else:
-        console.print(
-            table(
-                "Dead letters by cause",
-                [
-                    {
-                        "fingerprint": one.fingerprint,
-                        "count": one.count,
-                        "source": one.task_name or one.venue,
-                        "error": one.error_type,
-                        "place": one.place,
-                        "newest": one.newest_id,
-                        "last failed": f"{one.last_failed_at:%m-%d %H:%M:%S}",
-                    }
-                    for one in found
-                ],
-            )
-        )
-        click.echo("One in full: hadron dlq show NEWEST")
+        for group in found:
+            click.echo(_told(group))
+        click.echo("\nOne in full: hadron dlq show NUMBER")
 
 
 @dlq.command()
@@ -106,15 +96,13 @@ def show(letter_id: int, as_json: bool) -> None:
     if as_json:
         print_json(_document(letter))
         return
-    shown = {name: value for name, value in asdict(letter).items() if value not in (None, "")}
-    for name in ("raw_frame", "traceback"):
-        shown.pop(name, None)
-    console.print(sheet("Dead letter", [shown]))
+    for name, value in _facts(letter).items():
+        click.echo(f"{name:<13} {value}")
     if letter.raw_frame is not None:
-        click.echo("Frame:" if letter.kind == "message" else "As it was on the queue:")
+        click.echo("\nFrame:" if letter.kind == "message" else "\nAs it was on the queue:")
         click.echo(_readable(letter.raw_frame))
     if letter.traceback:
-        click.echo(letter.traceback)
+        click.echo(f"\n{letter.traceback}")
 
 
 @dlq.command()
@@ -139,6 +127,9 @@ def retry(
       hadron dlq retry --task crawl_page
       hadron dlq retry --all --dry-run
     """
+    # Not above: it brings Celery, whose import takes longer than listing 100,000 letters.
+    from hadron_tasks.letter_retry import LetterSender
+
     chosen = _required_choice(letter_ids, every, filters)
     chosen = replace(chosen, statuses=("dead",))
     with database() as connection, redis_client() as client:
@@ -248,6 +239,51 @@ def _required_choice(letter_ids: tuple[int, ...], every: bool, filters: dict[str
             "Say which: letter numbers, a filter such as --fingerprint, or --all."
         )
     return Chosen(ids=letter_ids or None, **given)
+
+
+def _told(group: LetterGroup) -> str:
+    """A cause in a few lines, none cut short but the message."""
+    place = f" at {group.place}" if group.place else ""
+    source = group.task_name or group.venue or "?"
+    count = f"{group.count:,} letter{'s' if group.count > 1 else ''}"
+    message = group.message.partition("\n")[0]
+    if len(message) > _MESSAGE_SHOWN:
+        message = message[:_MESSAGE_SHOWN] + "..."
+    return (
+        f"{click.style(group.fingerprint, bold=True)}  {count}, {source}\n"
+        f"    {group.error_type}{place}: {message}\n"
+        f"    newest: {group.newest_id}, last failed {_moment(group.last_failed_at)}"
+    )
+
+
+def _facts(letter: Letter) -> dict[str, object]:
+    """What a letter says beside its frame and its traceback, for people."""
+    received = None
+    if letter.received_at_ns is not None:
+        received = f"{_moment(from_ns(letter.received_at_ns))} ({letter.received_at_ns} ns)"
+    facts = {
+        "letter": letter.id,
+        "status": letter.status,
+        "cause": letter.fingerprint,
+        "venue": letter.venue,
+        "connection": letter.connection,
+        "received": received,
+        "task": letter.task_name,
+        "task id": letter.task_id,
+        "arguments": None if letter.args is None else json.dumps(letter.args),
+        "keywords": json.dumps(letter.kwargs) if letter.kwargs else None,
+        "queue": letter.queue,
+        "error": f"{letter.error_type}: {letter.message}",
+        "place": letter.place,
+        "attempts": letter.attempts,
+        "first failed": _moment(letter.first_failed_at),
+        "last failed": _moment(letter.last_failed_at),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _document(letter: Letter) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from pydantic_core import to_json
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 console = Console()
@@ -50,7 +51,7 @@ def sheet(title: str, records: Sequence[Mapping[str, Any]]) -> Table:
     heading, *names = records[0] if records else ("",)
     made.add_column(heading)
     for record in records:
-        made.add_column(str(record[heading]), justify="right")
+        made.add_column(escape(str(record[heading])), justify="right")
     for name in names:
         made.add_row(name, *(_cell(record[name]) for record in records))
     return made
@@ -65,4 +66,4 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return str(value)
+    return escape(str(value))  # what a cell says is never markup
