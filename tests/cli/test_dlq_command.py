@@ -157,10 +157,11 @@ def test_a_list_ends_at_its_limit(hadron: Hadron) -> None:
 
 def test_a_list_for_people_names_causes_and_numbers(hadron: Hadron) -> None:
     (group,) = json.loads(hadron("list", "--json", "--task", "crawl_page").output)
+    failed_at = f"{NOW - timedelta(days=2):%Y-%m-%d %H:%M:%S}"
     assert hadron("list", "--task", "crawl_page").output.splitlines() == [
         f"{group['fingerprint']}  3 letters, hadron.crawl_page",
         "    ValueError at pages.read: failed",
-        f"    newest: {group['newest_id']}, last failed {NOW - timedelta(days=2):%Y-%m-%d %H:%M:%S}",
+        f"    newest: {group['newest_id']}, last failed {failed_at}",
         "",
         "One in full: hadron dlq show NUMBER",
     ]
