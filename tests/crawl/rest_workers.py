@@ -43,6 +43,9 @@ class RestWorkers:
             "HADRON_DATABASE_URL": database_url,
             "HADRON_KALSHI_REST_URL": exchange.kalshi_rest_url,
             "KALSHI_ENV": "simulator",
+            "HADRON_POLYGON_REST_URL": exchange.polygon_rest_url,
+            "POLYGON_API_KEY": exchange.config.polygon_api_key,
+            "HADRON_POLYGON_REQUESTS_PER_MINUTE": "10000",
             "COLUMNS": "80",
             **settings,
         }

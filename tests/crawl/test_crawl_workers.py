@@ -114,6 +114,31 @@ def test_a_market_that_the_stream_brings_is_named_without_a_crawl(workers: RestW
     assert workers.exchange.rest.stats.requests == 3
 
 
+def test_polygons_instruments_are_named_and_crawled(workers: RestWorkers) -> None:
+    seen = ("AAPL", "X:BTC-USD", "O:SPY251219C00650000")
+    for ticker, kind in zip(seen, ("equity", "crypto", "option"), strict=True):
+        workers.query(
+            "INSERT INTO instruments (ticker, asset_class, primary_source, venue, name)"
+            " VALUES (%s, %s, 'polygon', 'polygon', %s)",
+            ticker,
+            kind,
+            ticker,
+        )
+    workers.start()
+    workers.send("look_up_new_polygon")
+    named = "SELECT ticker, display_name FROM instruments WHERE display_name IS NOT NULL ORDER BY 1"
+    names = workers.wait_for(lambda: len(found := workers.query(named)) == 3 and found, "names")
+    assert dict(names) == {
+        "AAPL": "Apple Inc.",
+        "X:BTC-USD": "Bitcoin - United States Dollar",
+        "O:SPY251219C00650000": "SPY 19 Dec 2025 650 Call",
+    }
+    assert "Crawl 1 has begun: polygon." in workers.hadron("crawl", "run", "--polygon", "--wait")
+    report = workers.status(1)
+    assert (report["venue"], report["status"], report["requests"]) == ("polygon", "complete", 2)
+    assert (report["seen"], report["changed"]) == (2, 0)
+
+
 def test_what_is_scheduled() -> None:
     schedule = default_schedule(Settings())
     crawls = {
@@ -123,12 +148,15 @@ def test_what_is_scheduled() -> None:
         "crawl-full": ("full",),
         "crawl-incremental": ("incremental",),
         "crawl-combos": ("combos",),
+        "crawl-polygon": ("polygon",),
         "crawl-watch": (),
     }
     new = schedule["look-up-new"]
     # The name within five minutes: the wait, a try that fails, and some room.
     assert new["schedule"] <= 100
-    for entry in (*crawls.values(), new):
+    new_polygon = schedule["look-up-new-polygon"]
+    assert new_polygon["schedule"] <= 60
+    for entry in (*crawls.values(), new, new_polygon):
         assert entry["options"]["queue"] == REST_QUEUE
 
 
