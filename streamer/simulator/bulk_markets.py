@@ -183,6 +183,17 @@ class BulkMarkets:
             updated_s=self.listed_s,
         )
 
+    def may_have_events(self, status: str, updated_after_s: int | None) -> bool:
+        """Whether any event may match, so that not all have to be looked at to find none.
+
+        Args:
+            status: The filter's word; empty for any.
+        """
+        if updated_after_s is not None and updated_after_s >= self.listed_s:
+            return False
+        settles = any(change.kind == "settle" for change in self.changes)
+        return status in ("", "open") or (status == "settled" and settles)
+
     def event_number(self, ticker: str) -> int | None:
         """The number of an event, or None where there is none of that name."""
         series, _, code = ticker.partition("-")

@@ -128,10 +128,17 @@ class Catalogue:
         return [] if number is None else [self.combos.market(number)]
 
     def events(
-        self, start: tuple[str, int], is_wanted: Callable[[RestEvent], bool], series_ticker: str
+        self,
+        start: tuple[str, int],
+        is_wanted: Callable[[RestEvent], bool],
+        series_ticker: str,
+        *,
+        with_bulk: bool,
     ) -> Placed[RestEvent]:
         """Events that are no combos, from a position on."""
         section, position = start
+        if section == BULK and not with_bulk:
+            section, position = LIVE, 0
         if section == BULK:
             for number in self._bulk_events(position, series_ticker):
                 event = self.bulk.event(number)

@@ -113,7 +113,9 @@ class EventsView(RestHandler):
                 return False
             return closes_after is None or any(m.close_s > closes_after for m in markets)
 
-        found = list(islice(catalogue.events(start, is_wanted, series_ticker), size + 1))
+        with_bulk = catalogue.bulk.may_have_events(status, updated_after)
+        events = catalogue.events(start, is_wanted, series_ticker, with_bulk=with_bulk)
+        found = list(islice(events, size + 1))
         bodies = [self.event_with_markets(event, nested=nested) for _, _, event in found[:size]]
         await self.answer({"events": bodies, "cursor": _cursor_after(found, size)})
 
