@@ -68,6 +68,12 @@ class Instrument(Base):
             postgresql_using="gin",
             postgresql_ops={"external_ref": "jsonb_path_ops"},
         ),
+        Index(
+            "ix_instruments_unnamed",
+            "primary_source",
+            "created_at",
+            postgresql_where=text("display_name IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
