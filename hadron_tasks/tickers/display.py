@@ -150,7 +150,8 @@ def _plus(strike: Strike) -> str:
 def _game(draft: Draft) -> str:
     kind = draft.rule.market_type
     matchup = _matchup(draft)
-    period = f" ({draft.period})" if draft.period else ""
+    told = draft.period is None or draft.period in draft.rule.words
+    period = "" if told else f" ({draft.period})"
     outcome, strike = draft.outcome, draft.strike
     if not draft.market:
         label = draft.rule.words.capitalize() if _is_prop(kind) else _GAME_LABELS.get(kind, "")

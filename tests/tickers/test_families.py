@@ -111,7 +111,7 @@ from hadron_tasks.tickers.series_rules import rule_of
         ),
         (
             "KXEARNINGSMENTIONTSLA-26APR22-CYBR",
-            "TSLA earnings call mentions: CYBR, Apr 22, 2026",
+            "Tesla earnings call mentions: CYBR, Apr 22, 2026",
         ),
         (
             "KXTEAMSINUCL-26-BMUATM",
