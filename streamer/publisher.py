@@ -85,6 +85,8 @@ class Publisher:
         self._memory_full = False
         self._spooling = False
         self._losses: dict[bytes, tuple[int, int, int]] = {}
+        self._kept_gaps: list[Entry] = []
+        """Gap records that found the spool full: frames can be told as lost, these must not be."""
         self._last_spooled: dict[bytes, int] = {}
         self._stopping = False
         self._next_attempt = 0.0
@@ -224,8 +226,8 @@ class Publisher:
             self._spool.discard()
         if self._spool.empty:
             self._spooling = False
-            self._queue[:0] = [gap_entry(gap) for gap in self._loss_gaps(time.time_ns())]
-            self._losses.clear()
+            self._queue[:0] = self._untold(time.time_ns())
+            self._told()
             self._log.info("spool is empty; frames go straight to Redis")
 
     async def _append(self, batch: Sequence[Entry]) -> bool:
@@ -343,14 +345,13 @@ class Publisher:
         if self._spool.bytes >= self._options.spool_max_bytes:
             self._lose(entries)
             return
-        records = [gap_entry(gap) for gap in self._loss_gaps(entries[0][1])]
         try:
-            self._spool.append([*records, *entries])
+            self._spool.append([*self._untold(entries[0][1]), *entries])
         except OSError as error:
             self._log.error("the spool's disk takes no more", reason=str(error))
             self._lose(entries)
             return
-        self._losses.clear()
+        self._told()
         self._last_spooled.update((entry[2], entry[1]) for entry in entries)
 
     def _lose(self, entries: Sequence[Entry]) -> None:
@@ -361,12 +362,21 @@ class Publisher:
                 spool_bytes=self._spool.bytes,
                 remedy="bring Redis back, or raise HADRON_SPOOL_MAX_BYTES",
             )
+        self._kept_gaps += [entry for entry in entries if entry[3] == GAP_KIND]
         counts = Counter(entry[2] for entry in entries if entry[3] != GAP_KIND)
         for connection, count in counts.items():
             mine = [entry[1] for entry in entries if entry[2] == connection]
             since = self._last_spooled.get(connection, mine[0])
             first, lost, _ = self._losses.get(connection, (since, 0, 0))
             self._losses[connection] = (first, lost + count, mine[-1])
+
+    def _untold(self, until_ns: int) -> list[Entry]:
+        """The gap records that are to go before whatever is published next."""
+        return [*self._kept_gaps, *map(gap_entry, self._loss_gaps(until_ns))]
+
+    def _told(self) -> None:
+        self._kept_gaps.clear()
+        self._losses.clear()
 
     def _loss_gaps(self, until_ns: int) -> list[FeedGap]:
         return [

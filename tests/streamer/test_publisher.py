@@ -271,6 +271,34 @@ def test_a_full_spool_says_how_many_are_lost(
     assert recorded.data_in_order([frame for frame in sent if frame in set(stored)])
 
 
+def test_a_gap_that_a_full_spool_does_not_take_is_told_all_the_same(
+    run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
+) -> None:
+    holes = [
+        gap_record(
+            venue="kalshi", connection=f"kalshi-{n}", cause=GapCause.DISCONNECT, from_ns=1, to_ns=2
+        )
+        for n in range(3)
+    ]
+
+    async def act(case: Case) -> None:
+        case.source.put(10)
+        await case.settled()
+        redis_server.stop()
+        for hole in holes:
+            case.source.put(100)
+            await asyncio.sleep(0.1)
+            case.publisher.put_gap(hole)
+            await asyncio.sleep(0.1)
+        redis_server.start()
+        await case.settled()
+
+    assert run(act, spool_max_bytes=20_000)
+    gaps = recorded.gaps()
+    assert any(gap.cause is GapCause.SPOOL_LOSS for gap in gaps)
+    assert [gap for gap in gaps if gap.cause is GapCause.DISCONNECT] == holes
+
+
 def test_stopping_without_redis_leaves_all_on_disk_for_the_next(
     run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
 ) -> None:
