@@ -1,7 +1,7 @@
 """The simulator's HTTP control port: JSON in, JSON out.
 
 ``GET /stats``, ``GET /markets``, ``POST /rate``, ``POST /pause``, ``POST /resume``,
-``POST /faults`` and ``POST /rest``. A new resource is a handler class and a line in
+``POST /clock``, ``POST /faults`` and ``POST /rest``. A new resource is a handler class and a line in
 :data:`_ROUTES`. The same port serves the REST sides of both simulated exchanges.
 """
 
@@ -36,6 +36,10 @@ class _Request(BaseModel):
 
 class _Rate(_Request):
     rate: float = Field(ge=0, allow_inf_nan=False)
+
+
+class _Clock(_Request):
+    ahead_s: float = Field(ge=-3600, le=3600, allow_inf_nan=False)
 
 
 class _Drop(_Request):
@@ -264,6 +268,15 @@ class _RateHandler(_Handler):
         self.answer({"rate": self.simulator.rate})
 
 
+class _ClockHandler(_Handler):
+    def post(self) -> None:
+        try:
+            self.simulator.clock_ahead_s = _Clock.model_validate_json(self.request.body).ahead_s
+        except ValidationError as error:
+            raise _explained(error) from None
+        self.answer({"ahead_s": self.simulator.clock_ahead_s})
+
+
 class _PauseHandler(_Handler):
     async def post(self) -> None:
         await self.simulator.pause()
@@ -313,6 +326,7 @@ _ROUTES: tuple[tuple[str, type[_Handler]], ...] = (
     (r"/rate", _RateHandler),
     (r"/pause", _PauseHandler),
     (r"/resume", _ResumeHandler),
+    (r"/clock", _ClockHandler),
     (r"/faults", _FaultsHandler),
     (r"/rest", _RestHandler),
 )

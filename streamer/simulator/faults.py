@@ -72,10 +72,12 @@ class Faults:
     def skip(self, count: int, *, channel: str | None = None, connection: str | None = None) -> int:
         """Keep back the next ``count`` messages of each Kalshi subscription that is numbered.
 
-        They take their sequence numbers with them: the client sees a jump. They are not in the
-        ledger but in the file of skipped messages. Returns the subscriptions struck.
+        They take their sequence numbers with them: the client sees a jump. One that has sent
+        nothing yet is let be: the exchange does not promise which number is the first, so nobody
+        could see it. They are not in the ledger but in the file of skipped messages. Returns the
+        subscriptions struck.
         """
-        struck = [s for _, s in self._subscriptions(channel, connection) if s.numbered]
+        struck = [s for _, s in self._subscriptions(channel, connection) if s.numbered and s.seq]
         for subscription in struck:
             subscription.skip_next += count
         return len(struck)
@@ -135,7 +137,9 @@ class Faults:
         return self._end_subscriptions(CHANNEL_ERROR, channel, connection)
 
     def clear(self) -> None:
-        """End stalls and refusals that are under way, and what waits for REST requests."""
+        """End stalls and refusals that are under way, and what waits for messages or requests."""
+        for _, subscription in self._subscriptions(None, None):
+            subscription.skip_next = 0
         for faults in self.rest_of.values():
             faults.clear()
         for task in self._stalls:

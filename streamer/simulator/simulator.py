@@ -38,10 +38,6 @@ _DRAIN_AT_STOP_S = 2.0
 _OPEN_SINCE = timedelta(days=2)
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Simulator:
     """Use as ``async with Simulator(config) as sim:``; addresses are known inside."""
 
@@ -74,12 +70,14 @@ class Simulator:
             int(opened.timestamp()),
         )
         first_day = config.first_day or (started + timedelta(days=1)).date()
-        self.kalshi = KalshiExchange(form, config.mix, rng, _now_ms)
+        self.clock_ahead_s = 0.0
+        """How far the exchanges' clocks, which their messages tell, are ahead of ours."""
+        self.kalshi = KalshiExchange(form, config.mix, rng, self._now_ms)
         self.lifecycle = Lifecycle(
             self.kalshi, list_events(listing, first_day), config.lifecycle_every_s, time.monotonic
         )
         self.lifecycle.list_until(config.markets)
-        self.polygon = PolygonExchange(underlyings, rng, _now_ms)
+        self.polygon = PolygonExchange(underlyings, rng, self._now_ms)
         limits = SessionLimits(config.subscription_market_limit, config.commands_per_second)
         self.kalshi_server = KalshiServer(
             self.kalshi, self.keys, limits, self.records, config.heartbeat_s
@@ -237,6 +235,10 @@ class Simulator:
             "malformed_path": str(self.malformed_path),
             "seed": self.config.seed,
         }
+
+    def _now_ms(self) -> int:
+        """By the exchanges' clocks."""
+        return time.time_ns() // 1_000_000 + int(self.clock_ahead_s * 1000)
 
     @property
     def _running_emitter(self) -> Emitter:
