@@ -1,8 +1,8 @@
 """The simulator's HTTP control port: JSON in, JSON out.
 
 ``GET /stats``, ``GET /markets``, ``POST /rate``, ``POST /pause``, ``POST /resume``,
-``POST /clock``, ``POST /faults`` and ``POST /rest``. A new resource is a handler class and a line in
-:data:`_ROUTES`. The same port serves the REST sides of both simulated exchanges.
+``POST /clock``, ``POST /faults`` and ``POST /rest``. A new resource is a handler class and a line
+in :data:`_ROUTES`. The same port serves the REST sides of both simulated exchanges.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_fleet import VENUES, RunningFleet
-from terminal import Terminal
+from fleet.running_fleet import VENUES, RunningFleet
+from fleet.terminal import Terminal
 
 from hadron_tasks.local.fleet import FleetOptions
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from terminal import HADRON, Terminal
+from fleet.terminal import HADRON, Terminal
 
 pytestmark = pytest.mark.fleet
 

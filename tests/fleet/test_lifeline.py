@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from terminal import HADRON, Terminal
+from fleet.terminal import HADRON, Terminal
 
 from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.local.lifeline import sole_user_of

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from running_fleet import RunningFleet
+from fleet.running_fleet import RunningFleet
 
 from hadron_tasks.local.reconcile import VenueAccount
 

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import redis
+from fleet.terminal import HADRON
 from redbeat.schedulers import ensure_conf
-from terminal import HADRON
 
 from hadron_tasks.app import make_app
 from hadron_tasks.local.redis_server import RedisServer

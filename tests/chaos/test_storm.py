@@ -1,0 +1,115 @@
+"""A storm of faults over the whole fleet, after which every message is accounted for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+from chaos.accounting import Account, Fate, account
+from chaos.evidence import gather
+from chaos.storm import brew
+from chaos.strikes import Striker
+from fleet.running_fleet import RunningFleet
+
+from hadron_tasks.feed_health import ConnectionState
+from hadron_tasks.status import read_streams
+
+pytestmark = pytest.mark.fleet
+
+SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "20").split(",")]
+MINUTES = float(os.environ.get("CHAOS_MINUTES", "1.2"))
+FAULTS_A_MINUTE = 20
+RATE = 500.0
+
+CONNECTIONS = 8
+"""Four Kalshi keys, and a Polygon connection each for stocks, indices, crypto and forex."""
+SHOWS_WITHIN_S = 7.0
+CALM_WITHIN_S = 60.0
+SETTLED_WITHIN_S = 240.0
+
+StartFleet = Callable[..., RunningFleet]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_everything_is_explained_after_a_storm(
+    start_fleet: StartFleet, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setenv("HADRON_LEASE_TTL_S", "4")
+    fleet = start_fleet(
+        workers=2, concurrency=1, streamers=2, rate=RATE, seed=seed, simulated_markets=150
+    )
+    fleet.wait_until_flowing()
+    duration_s = MINUTES * 60
+    storm = brew(seed, duration_s, int(MINUTES * FAULTS_A_MINUTE))
+    striker = Striker(fleet)
+    striker.rage(storm, duration_s)
+    raged = time.monotonic()
+    # A message that was held back is missed when the next one of its subscription comes.
+    fleet.run_for(SHOWS_WITHIN_S)
+    fleet.wait_for(lambda: is_calm(fleet), CALM_WITHIN_S, "all connections whole again")
+    striker.tell_exchange("pause")
+    fleet.wait_for(lambda: is_settled(fleet), SETTLED_WITHIN_S, "every gap settled")
+    problems = fleet.finish()
+    made = account(gather(fleet))
+    print(report(seed, striker, made, fleet, time.monotonic() - raged))
+    assert problems == []
+    assert made.unexplained == []
+    assert len(striker.told) == len(storm)
+    assert made.total(Fate.STORED) > RATE * duration_s / 4
+    assert made.total(Fate.BACKFILLED), "the storm took no trades"
+    assert made.total(Fate.IN_GAP), "the storm took nothing for good"
+    assert made.total(Fate.DEAD_LETTER), "no broken frame arrived"
+
+
+def is_calm(fleet: RunningFleet) -> bool:
+    """Whether every connection is live and whole."""
+    try:
+        with redis.Redis.from_url(fleet.redis_url, socket_timeout=5) as client:
+            streams = read_streams(client, fleet.options.venues)
+    except redis.RedisError:
+        return False
+    whole = [
+        one
+        for stream in streams
+        for one in stream.connections
+        if one.state is ConnectionState.LIVE and one.hole_from_ns is None
+    ]
+    return len(whole) == CONNECTIONS
+
+
+def is_settled(fleet: RunningFleet) -> bool:
+    """Whether everything received is stored, and no gap is open."""
+    try:
+        with redis.Redis.from_url(fleet.redis_url, socket_timeout=5) as client:
+            backlog = sum(one.backlog for one in read_streams(client, fleet.options.venues))
+    except redis.RedisError:
+        return False
+    ((unsettled,),) = fleet.query(
+        "SELECT (SELECT count(*) FROM feed_gaps WHERE state = 'open')"
+        " + (SELECT count(*) FROM backfills WHERE state = 'running')"
+    )
+    return backlog == 0 and unsettled == 0
+
+
+def report(
+    seed: int, striker: Striker, made: Account, fleet: RunningFleet, settled_s: float
+) -> str:
+    """What happened, for people."""
+    lines = [f"Storm of seed {seed}, {len(striker.told)} faults:", *striker.told]
+    lines.append(f"Settled and accounted for in {settled_s:.0f} s.")
+    causes = "SELECT venue, cause, state, count(*) FROM feed_gaps GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    lines += ["Gaps:", *("  " + "  ".join(map(str, row)) for row in fleet.query(causes))]
+    tasks = (
+        "SELECT task_name, error_type, count(*) FROM dead_letters WHERE kind = 'task' GROUP BY 1, 2"
+    )
+    lines += ["Dead tasks:", *("  " + "  ".join(map(str, row)) for row in fleet.query(tasks))]
+    restarts = {name: process.restarts for name, process in fleet.processes.items()}
+    lines.append("Restarts: " + ", ".join(f"{name} {n}" for name, n in restarts.items() if n))
+    lines.append("Messages:")
+    for (venue, kind, fate), count in sorted(made.fates.items()):
+        lines.append(f"  {venue:8} {kind:14} {fate.value:30} {count:>9,}")
+    lines += [f"UNEXPLAINED {words}" for words in made.unexplained[:20]]
+    return "\n".join(lines)
