@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from rich.console import Console
 from rich.progress import Progress
 
+from hadron_tasks import letter_room
+from hadron_tasks.cli import letter_view
 from hadron_tasks.cli.connect import database, redis_client, redis_url
 from hadron_tasks.cli.moment import MOMENT
 from hadron_tasks.cli.output import console, print_json, table
 from hadron_tasks.errors import HadronError
 from hadron_tasks.store import letter_box
-from hadron_tasks.store.letter_box import Chosen, Letter, LetterGroup
-from hadron_tasks.times import from_ns
+from hadron_tasks.store.letter_box import Chosen
 
 if TYPE_CHECKING:
     from hadron_tasks.letter_retry import LetterSender
 
 RETRY_BATCH = 500
-_MESSAGE_SHOWN = 160
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -74,7 +73,7 @@ def list_command(limit: int, as_json: bool, **filters: Any) -> None:
         click.echo("No dead letters.")
     else:
         for group in found:
-            click.echo(_told(group))
+            click.echo(letter_view.told(group))
         click.echo("\nOne in full: hadron dlq show NUMBER")
 
 
@@ -94,15 +93,15 @@ def show(letter_id: int, as_json: bool) -> None:
     if letter is None:
         raise HadronError(f"There is no dead letter {letter_id}. See: hadron dlq list")
     if as_json:
-        print_json(_document(letter))
+        print_json(letter_view.document(letter))
         return
-    for name, value in _facts(letter).items():
+    for name, value in letter_view.facts(letter).items():
         click.echo(f"{name:<13} {value}")
     if letter.raw_frame is not None:
         click.echo("\nFrame:" if letter.kind == "message" else "\nAs it was on the queue:")
-        click.echo(_readable(letter.raw_frame))
+        click.echo(letter_view.readable(letter.raw_frame))
     if letter.traceback:
-        click.echo(f"\n{letter.traceback}")
+        click.echo(f"\n{letter_view.printable(letter.traceback)}")
 
 
 @dlq.command()
@@ -205,7 +204,7 @@ def export(file: Path, **filters: Any) -> None:
     written = 0
     with database() as connection, file.open("w") as output:
         for letter in letter_box.letters(connection, Chosen(**filters)):
-            output.write(json.dumps(_document(letter), default=str) + "\n")
+            output.write(json.dumps(letter_view.document(letter), default=str) + "\n")
             written += 1
     click.echo(f"{written:,} letters written to {file}.")
 
@@ -215,18 +214,30 @@ def export(file: Path, **filters: Any) -> None:
 def stats(as_json: bool) -> None:
     """Count dead letters by status, source and error.
 
+    Those that are "waiting" are in Redis, until PostgreSQL takes them.
+
     \b
     Example:
       hadron dlq stats
     """
     with database() as connection:
         counts = letter_box.statistics(connection)
+    if waiting := _waiting():
+        counts.append(dict.fromkeys(("status", "kind", "source", "error_type")) | waiting)
     if as_json:
         print_json(counts)
     elif counts:
         console.print(table("Dead letters", counts))
     else:
         click.echo("No dead letters.")
+
+
+def _waiting() -> dict[str, Any]:
+    """Letters on their way to PostgreSQL, as a line of the statistics; none when Redis is away."""
+    with suppress(HadronError, redis.RedisError), redis_client() as client:
+        if count := letter_room.waiting(client):
+            return {"status": "waiting", "kind": "task", "count": count}
+    return {}
 
 
 _ANY_STATUS = ("dead", "retrying", "resolved", "discarded")
@@ -239,63 +250,3 @@ def _required_choice(letter_ids: tuple[int, ...], every: bool, filters: dict[str
             "Say which: letter numbers, a filter such as --fingerprint, or --all."
         )
     return Chosen(ids=letter_ids or None, **given)
-
-
-def _told(group: LetterGroup) -> str:
-    """A cause in a few lines, none cut short but the message."""
-    place = f" at {group.place}" if group.place else ""
-    source = group.task_name or group.venue or "?"
-    count = f"{group.count:,} letter{'s' if group.count > 1 else ''}"
-    message = group.message.partition("\n")[0]
-    if len(message) > _MESSAGE_SHOWN:
-        message = message[:_MESSAGE_SHOWN] + "..."
-    return (
-        f"{click.style(group.fingerprint, bold=True)}  {count}, {source}\n"
-        f"    {group.error_type}{place}: {message}\n"
-        f"    newest: {group.newest_id}, last failed {_moment(group.last_failed_at)}"
-    )
-
-
-def _facts(letter: Letter) -> dict[str, object]:
-    """What a letter says beside its frame and its traceback, for people."""
-    received = None
-    if letter.received_at_ns is not None:
-        received = f"{_moment(from_ns(letter.received_at_ns))} ({letter.received_at_ns} ns)"
-    facts = {
-        "letter": letter.id,
-        "status": letter.status,
-        "cause": letter.fingerprint,
-        "venue": letter.venue,
-        "connection": letter.connection,
-        "received": received,
-        "task": letter.task_name,
-        "task id": letter.task_id,
-        "arguments": None if letter.args is None else json.dumps(letter.args),
-        "keywords": json.dumps(letter.kwargs) if letter.kwargs else None,
-        "queue": letter.queue,
-        "error": f"{letter.error_type}: {letter.message}",
-        "place": letter.place,
-        "attempts": letter.attempts,
-        "first failed": _moment(letter.first_failed_at),
-        "last failed": _moment(letter.last_failed_at),
-    }
-    return {name: value for name, value in facts.items() if value not in (None, "")}
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _document(letter: Letter) -> dict[str, Any]:
-    document = asdict(letter)
-    if letter.raw_frame is not None:
-        document["raw_frame"] = base64.b64encode(letter.raw_frame).decode()
-    return document
-
-
-def _readable(frame: bytes) -> str:
-    """The frame for a person: indented JSON, else its text with what is no text escaped."""
-    try:
-        return json.dumps(json.loads(frame), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return frame.decode("utf-8", "backslashreplace")

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from factories import NOON_US
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
-from hadron_tasks import letter_retry
+from hadron_tasks import letter_retry, letter_room
 from hadron_tasks.cli import dlq, main
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import RawFrame, parse_entries
@@ -34,7 +34,7 @@ from hadron_tasks.task_past import Past
 RECEIVED_NS = NOON_US * 1000 + 123_456_789
 NOW = datetime.now(UTC)
 FRAME = b'{"type":"trade","msg":{"market_ticker":"KXA","yes_price":"[bold]"}}'
-NOT_UTF8 = b"\xff\xfe binary"
+NOT_UTF8 = b"\xff\xfe \x1b[2J binary"
 UNREADABLE = b"not json at all"
 Hadron = Callable[..., Result]
 
@@ -184,7 +184,7 @@ def test_a_frame_is_shown_readably_with_its_error(hadron: Hadron) -> None:
 def test_a_frame_that_is_no_text_is_shown_and_given_whole(hadron: Hadron) -> None:
     (group,) = json.loads(hadron("list", "--json", "--venue", "polygon").output)
     number = str(group["newest_id"])
-    assert "\\xff\\xfe binary" in hadron("show", number).output
+    assert "\\xff\\xfe \\x1b[2J binary" in hadron("show", number).output
     document = json.loads(hadron("show", number, "--json").output)
     assert base64.b64decode(document["raw_frame"]) == NOT_UTF8
 
@@ -299,6 +299,13 @@ def test_discarded_letters_are_kept_and_not_listed(
         "count": 1,
     } in stats
     assert sum(one["count"] for one in stats) == 9
+
+
+def test_what_waits_in_redis_is_counted(hadron: Hadron, client: redis.Redis) -> None:
+    letter_room.put(client, dead_task(7))
+    last = json.loads(hadron("stats", "--json").output)[-1]
+    assert (last["status"], last["count"]) == ("waiting", 1)
+    assert "waiting" in hadron("stats").output
 
 
 def test_an_export_holds_what_it_takes_to_try_again(hadron: Hadron, tmp_path: Path) -> None:
