@@ -228,7 +228,7 @@ def _said_of(report: RunReport) -> Iterator[str]:
     if report.is_resting:
         yield f"{name} has used up its budget, and goes on when its schedule says."
     elif report.run.status == "running":
-        left = "how long it takes is known after the first complete one"
+        left = "the time left is known from the second one on"
         if pace.left is not None:
             left = f"about {pace.left.total_seconds():,.0f} s left"
         yield f"{name} is running: {pace.items_per_s:,.0f} items/s, {left}."
