@@ -162,6 +162,7 @@ def _show(card: InstrumentCard) -> None:
             "tags": ", ".join(map(str, ref.get("tags", []))),
             "event": _titled(card.event, "event_ticker") or own["event_ticker"],
             "series": _titled(card.series, "ticker") or ref.get("series_ticker"),
+            **_listing(ref),
             **_prices(card.quote or {}),
             "rules": ref.get("rules_primary"),
             "further rules": ref.get("rules_secondary"),
@@ -218,6 +219,28 @@ def _other_names(card: InstrumentCard) -> str:
         for name in card.names
         if (name["venue"], name["ticker"]) != own
     )
+
+
+_LISTING = {
+    "listed at": "primary_exchange",
+    "type": "type",
+    "currency": "currency",
+    "CIK": "cik",
+    "FIGI": "composite_figi",
+    "delisted": "delisted_at",
+    "underlying": "root",
+    "expires": "expiry",
+    "right": "right",
+    "struck at": "strike",
+}
+"""What the reference data of stocks, pairs and options has, by how it is called for people."""
+
+
+def _listing(ref: Mapping[str, Any]) -> dict[str, str | None]:
+    """Of what is listed on an exchange; a prediction market has none of it."""
+    if not ref.get("market") and not ref.get("root"):
+        return {}
+    return {name: ref.get(key) for name, key in _LISTING.items()}
 
 
 def _prices(quote: Record) -> dict[str, str | None]:

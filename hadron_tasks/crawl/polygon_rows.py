@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hadron_tasks.store.catalogue_rows import InstrumentRow
+from hadron_tasks.store.words import keywords
 from hadron_tasks.venues.polygon.fields import VENUE
 from hadron_tasks.venues.polygon.option_symbols import parse_option
 from hadron_tasks.venues.polygon.rest_models import Ticker
@@ -64,7 +65,7 @@ def option_row(symbol: str, described_at: datetime) -> InstrumentRow | None:
         described_at=described_at,
         name=contract.display_name,
         display_name=contract.display_name,
-        keywords=f"{contract.root} option",
+        keywords=keywords((symbol, contract.root, contract.display_name, "option")),
         external_ref={
             "root": contract.root,
             "expiry": contract.expiry.isoformat(),
@@ -75,14 +76,16 @@ def option_row(symbol: str, described_at: datetime) -> InstrumentRow | None:
 
 
 def _keywords(ticker: Ticker, instrument: str) -> str:
-    phrases = (
-        instrument.partition(":")[2] or instrument,
-        ticker.base_currency_symbol,
-        ticker.base_currency_name,
-        ticker.currency_symbol,
-        ticker.type,
+    return keywords(
+        (
+            instrument,
+            ticker.name,
+            ticker.base_currency_symbol,
+            ticker.base_currency_name,
+            ticker.currency_symbol,
+            ticker.type,
+        )
     )
-    return ", ".join(dict.fromkeys(phrase for phrase in phrases if phrase))
 
 
 def _said(**facts: Any) -> dict[str, Any]:

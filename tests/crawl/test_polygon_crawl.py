@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from crawl.crawler import Crawler, part_of
 from pydantic import SecretStr
 
+from hadron_tasks.cli import main as hadron
 from hadron_tasks.crawl import runs
 from hadron_tasks.crawl.failures import Patience
 from hadron_tasks.crawl.keep import Codes
@@ -18,7 +20,9 @@ from hadron_tasks.crawl.pages import Tools
 from hadron_tasks.crawl.polygon_asks import Wanted
 from hadron_tasks.crawl.polygon_lookups import look_up_polygon
 from hadron_tasks.errors import ConfigurationError
+from hadron_tasks.settings import get_settings
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
+from hadron_tasks.store.search import search_instruments
 from hadron_tasks.venues.polygon.rest import PolygonRest, plan_limit
 from hadron_tasks.venues.registry import rules_for
 from hadron_tasks.venues.rest.rate_limit import Limit, SharedBucket
@@ -234,6 +238,27 @@ def test_the_exchanges_crawls_do_not_get_into_each_others_way(polygon: PolygonCr
     assert polygon.report(running.run_id).run.venue == "kalshi"
 
 
+def test_what_was_named_is_found_by_its_words(polygon: PolygonCrawler) -> None:
+    gone = polygon.listed(active=False)[0]
+    polygon.see("AAPL", "X:BTC-USD", "I:NDX", "O:SPY251219C00650000", gone)
+    polygon.run("polygon")
+    polygon.look_up()
+    found = {
+        text: [one.ticker for one in search_instruments(polygon.connection, text, limit=5)]
+        for text in ("apple", "aapl", "bitc dollar", "nasdaq 100", "spy 650 call", gone)
+    }
+    assert found == {
+        "apple": ["AAPL"],
+        "aapl": ["AAPL"],
+        "bitc dollar": ["X:BTC-USD"],
+        "nasdaq 100": ["I:NDX"],
+        "spy 650 call": ["O:SPY251219C00650000"],
+        gone: [gone],
+    }
+    settled = search_instruments(polygon.connection, gone, limit=5, status="delisted")
+    assert [one.ticker for one in settled] == [gone]
+
+
 # What is new
 
 
@@ -304,3 +329,22 @@ def test_the_order_is_that_of_the_references_spelling() -> None:
     ]
     assert wanted.between("AB", "") == ["X:BTCA", "X:BTC-USD"]
     assert wanted.between("", "X:BTCA") == ["AA"]
+
+
+def test_everything_that_is_known_is_shown(
+    polygon: PolygonCrawler, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polygon.see("AAPL", "O:SPY251219C00650000")
+    polygon.run("polygon")
+    polygon.look_up()
+    monkeypatch.setenv("HADRON_DATABASE_URL", database_url)
+    get_settings.cache_clear()
+    apple, option = (
+        CliRunner().invoke(hadron, ["instruments", "show", ticker]).output
+        for ticker in ("AAPL", "O:SPY251219C00650000")
+    )
+    get_settings.cache_clear()
+    for said in ("Apple Inc.", "active", "XNAS", "USD", "0000320193"):
+        assert said in apple, apple
+    for said in ("SPY 19 Dec 2025 650 Call", "call", "2025-12-19", "650"):
+        assert said in option, option
