@@ -29,7 +29,10 @@ _DATA_FAULT_CLASSES = {
     errorcodes.CLASS_INTEGRITY_CONSTRAINT_VIOLATION,
     errorcodes.CLASS_PROGRAM_LIMIT_EXCEEDED,
 }
-_TRANSIENT_CODES = {errorcodes.LOCK_NOT_AVAILABLE}
+_TRANSIENT_CODES = {
+    errorcodes.LOCK_NOT_AVAILABLE,
+    errorcodes.READ_ONLY_SQL_TRANSACTION,  # a standby that is about to take over
+}
 
 
 def sqlalchemy_url(database_url: str) -> URL:

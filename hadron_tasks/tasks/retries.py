@@ -45,6 +45,10 @@ _OUR_SERVICES_AWAY = (
     redis.exceptions.OutOfMemoryError,
     OperationalError,
 )
+_REDIS_CANNOT_NOW = ("MISCONF", "LOADING", "NOREPLICAS", "MASTERDOWN", "BUSY ", "TRYAGAIN")
+"""How Redis begins its refusals while its disk is full, it starts, or it is without its replicas
+(https://github.com/redis/redis/blob/unstable/src/server.c, ``shared`` errors)."""
+
 _HOPELESS = (ConfigurationError, AuthenticationRefused, GivenUp)
 """What waiting does not mend."""
 
@@ -59,6 +63,8 @@ class TryAgain:
 
 def may_pass(error: BaseException) -> bool:
     """Whether one of our own services is away for now, so that waiting is all there is to do."""
+    if isinstance(error, redis.ResponseError) and str(error).startswith(_REDIS_CANNOT_NOW):
+        return True
     return isinstance(error, _OUR_SERVICES_AWAY) or is_transient(error)
 
 
