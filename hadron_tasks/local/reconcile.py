@@ -7,8 +7,8 @@ With the real exchanges nobody can tell, and the account says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -30,13 +30,15 @@ _IDENTITY = "venue, kind, ticker, event_us, sequence, price, size, bid, ask, tra
 # Both sides reduced to what identifies a message (see LedgerLine); a bid of 0 and an ask of 0 or
 # 1 at Kalshi are absence, however they are written. A message sent over two connections is one
 # message: its count is that of the connection that sent it most often. A snapshot and a
-# lifecycle message state no time, so each connection's is another: their count is the sum.
+# lifecycle message state no time, so each connection's is another: their count is the sum. A trade
+# is itself by its id: over REST, where backfill finds it, it states its time more exactly.
 _REDUCE_LEDGER = f"""
     CREATE TEMPORARY TABLE sent ON COMMIT DROP AS
     SELECT {_IDENTITY}, min(sent_ns) AS sent_ns,
+        array_agg(DISTINCT split_part(connection, '#', 1)) AS connections,
         CASE WHEN kind IN ('book_snapshot', 'lifecycle') THEN sum(n) ELSE max(n) END AS sent
     FROM (
-        SELECT venue, kind, ticker, event_us,
+        SELECT venue, kind, ticker, CASE WHEN kind <> 'trade' THEN event_us END AS event_us,
                CASE WHEN kind IN ('book_snapshot', 'book_delta', 'lifecycle')
                    THEN sequence END AS sequence,
                price, size, NULLIF(bid, 0) AS bid,
@@ -48,7 +50,7 @@ _REDUCE_LEDGER = f"""
 _COMPARE = f"""
     WITH stored AS (
         SELECT t.venue, t.tick_type AS kind, m.venue_instrument_id AS ticker,
-            CASE WHEN t.tick_type <> 'book_snapshot'
+            CASE WHEN t.tick_type NOT IN ('book_snapshot', 'trade')
                 THEN (extract(epoch FROM t.event_time) * 1000000)::bigint END AS event_us,
             CASE WHEN t.tick_type IN ('book_snapshot', 'book_delta') THEN t.sequence END
                 AS sequence,
@@ -66,20 +68,26 @@ _COMPARE = f"""
                NULL, NULL, NULL, NULL, NULL
         FROM lifecycle_events WHERE received_at >= %(since)s AND venue = ANY(%(venues)s)
     ), both_sides AS (
-        SELECT {_IDENTITY}, sum(sent) AS sent, sum(stored) AS stored, min(sent_ns) AS sent_ns
+        SELECT {_IDENTITY}, sum(sent) AS sent, sum(stored) AS stored, min(sent_ns) AS sent_ns,
+               min(connections) AS connections
         FROM (
-            SELECT {_IDENTITY}, sent, 0 AS stored, sent_ns FROM sent
+            SELECT {_IDENTITY}, sent, 0 AS stored, sent_ns, connections FROM sent
             UNION ALL
-            SELECT {_IDENTITY}, 0, 1, NULL FROM stored
+            SELECT {_IDENTITY}, 0, 1, NULL, NULL FROM stored
         ) AS sides GROUP BY {_IDENTITY}
     )
-    SELECT venue, kind, ticker, event_us, sequence, sent, stored, sent_ns FROM both_sides
+    SELECT venue, kind, ticker, event_us, sequence, sent, stored, sent_ns, connections
+    FROM both_sides
     WHERE sent > 0 AND sent <> stored ORDER BY sent_ns
 """  # noqa: S608 - column names are this module's own
 
 _GAPS = """
-    SELECT from_time, to_time FROM feed_gaps WHERE venue = %s AND created_at >= %s
+    SELECT connection, from_time, to_time FROM feed_gaps WHERE venue = %s AND created_at >= %s
 """
+
+IN_FLIGHT = timedelta(seconds=5)
+"""A gap begins when the last message before it was received: what was lost after that one may have
+been sent so much earlier, while that one was still on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +101,11 @@ class Difference:
     sequence: int | None
     sent: int
     stored: int
-    sent_at: datetime | None
+    sent_at: datetime
+    connections: tuple[str, ...]
+    """That it was sent over."""
     in_gap: bool = False
-    """Sent while a recorded gap was open: lost, and the record says so."""
+    """Sent while a recorded gap of each of them was open: lost, and the record says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +167,28 @@ def settle(
             sent = dict(cursor.fetchall())
             cursor.execute(_COMPARE, {"since": since, "venues": list(sent)})
             differences = [
-                Difference(venue, kind, ticker, event_us, sequence, int(sent_n), int(stored_n), at)
-                for venue, kind, ticker, event_us, sequence, sent_n, stored_n, sent_ns in cursor
-                for at in [None if sent_ns is None else from_ns(sent_ns)]
+                Difference(
+                    venue=venue,
+                    kind=kind,
+                    ticker=ticker,
+                    event_us=event_us,
+                    sequence=sequence,
+                    sent=int(sent_n),
+                    stored=int(stored_n),
+                    sent_at=from_ns(sent_ns),
+                    connections=tuple(connections),
+                )
+                for (
+                    venue,
+                    kind,
+                    ticker,
+                    event_us,
+                    sequence,
+                    sent_n,
+                    stored_n,
+                    sent_ns,
+                    connections,
+                ) in cursor
             ]
         settled = []
         for venue in venues:
@@ -185,10 +214,6 @@ def settle(
     return settled
 
 
-def _explained(one: Difference, gaps: list[tuple[datetime, datetime]]) -> Difference:
-    at = one.sent_at
-    if at is None or not any(start <= at <= end for start, end in gaps):
-        return one
-    return Difference(
-        one.venue, one.kind, one.ticker, one.event_us, one.sequence, one.sent, one.stored, at, True
-    )
+def _explained(one: Difference, gaps: list[tuple[str, datetime, datetime]]) -> Difference:
+    silent = {name for name, start, end in gaps if start - IN_FLIGHT <= one.sent_at <= end}
+    return replace(one, in_gap=silent.issuperset(one.connections))
