@@ -18,18 +18,23 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.crawl.asks import Fetched
 from hadron_tasks.crawl.keep import Codes, keep
-from hadron_tasks.crawl.lookups import BUDGET_S, Counts
+from hadron_tasks.crawl.lookups import Counts
 from hadron_tasks.crawl.polygon_asks import MARKET_OF_CLASS, TickerNamed, TickersFrom, Wanted
 from hadron_tasks.crawl.polygon_rows import option_row
 from hadron_tasks.store import lookups
 from hadron_tasks.store.catalogue import upsert_instruments
+from hadron_tasks.store.crawl_runs import only_one_at
 from hadron_tasks.venues.polygon.fields import VENUE
 from hadron_tasks.venues.polygon.rest import PolygonRest
 from hadron_tasks.venues.polygon.symbols import asset_class
 from hadron_tasks.venues.rest.errors import RequestBudgetExhausted, RestError
 
 MOST_AT_ONCE = 10_000
-"""Instruments taken up at a time; the rest comes with the next minute."""
+"""Instruments taken up at a time; the rest comes with the next round."""
+BUDGET_S = 12.0
+"""After which no further request is begun: the next round is due, and the task's time limit is 90
+seconds, of which one request may take 60."""
+_ROUND = "new instruments of Polygon"
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +44,8 @@ def look_up_polygon(
 ) -> Counts:
     """Name the instruments that have no name and are due.
 
-    What the rate limit has no room for now comes with the next minutes.
+    What the rate limit has no room for now comes with the next rounds. One round goes on at a time:
+    two would ask the same.
 
     Args:
         make_rest: None where there is no key: then options alone are named.
@@ -47,6 +53,11 @@ def look_up_polygon(
     Raises:
         StoreUnavailable: The database gave way.
     """
+    with only_one_at(connection, 0, _ROUND) as is_ours:
+        return _look_up(connection, make_rest) if is_ours else Counts(put_off="one is at it")
+
+
+def _look_up(connection: PgConnection, make_rest: Callable[[], PolygonRest] | None) -> Counts:
     counts = Counts()
     with connection, connection.cursor() as db:
         unnamed = lookups.unnamed_instruments(db, VENUE, MOST_AT_ONCE)

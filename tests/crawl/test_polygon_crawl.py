@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 from click.testing import CliRunner
 from crawl.crawler import Crawler, part_of
@@ -274,6 +275,19 @@ def test_options_are_named_without_a_key(polygon: PolygonCrawler) -> None:
         )
     ]
     assert look_up_polygon(polygon.connection, None) == Counts()
+
+
+def test_one_round_goes_on_at_a_time(polygon: PolygonCrawler, database_url: str) -> None:
+    polygon.see("AAPL")
+    other = psycopg2.connect(database_url)
+
+    def make_rest() -> PolygonRest:
+        assert look_up_polygon(other, lambda: polygon.rest).put_off
+        return polygon.rest
+
+    assert look_up_polygon(polygon.connection, make_rest) == Counts(named=1, requests=1)
+    assert look_up_polygon(other, lambda: polygon.rest) == Counts(), "it was let go"
+    other.close()
 
 
 def test_new_ones_that_stand_together_cost_one_request(polygon: PolygonCrawler) -> None:
