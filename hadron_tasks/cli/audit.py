@@ -33,8 +33,8 @@ _MOST_SHOWN = 20
 
 @click.command()
 @click.option("--venue", "venues", multiple=True, help="Only this venue; may be repeated.")
-@click.option("--from", "since", type=MOMENT, help="From: 15m, 2h (ago), or a time; 1h ago.")
-@click.option("--to", "until", type=MOMENT, help="To; until half a minute ago if left out.")
+@click.option("--from", "since", type=MOMENT, help="From: 15m, 2h (ago), or a time.")
+@click.option("--to", "until", type=MOMENT, help="To; likewise.")
 @click.option("--ticker", "tickers", multiple=True, help="Only of this one; may be repeated.")
 @click.option(
     "--sample",
@@ -54,6 +54,8 @@ def audit(
 ) -> None:
     """Compare the trades that are stored with the exchange's own.
 
+    Without --from and --to: the last hour, or what was recorded of it, until half a minute ago.
+
     Counts those that are missing, extra (stored, but none of the exchange's) and different, and
     opens a gap for them, so that what is missing is fetched. Exits with 1 if there were any. Beat
     does this every hour with a sample; see --last.
@@ -71,18 +73,20 @@ def audit(
         return
     settings = get_settings()
     until = until or datetime.now(UTC) - COMPARED_UNTIL
-    window = Window(since or until - COMPARED, until)
-    require_past(window)
-    _require_kept(window, settings.tick_retention_days)
+    asked = Window(since or until - COMPARED, until)
+    require_past(asked)
+    _require_kept(asked, settings.tick_retention_days)
     use_fleet()
     from hadron_tasks.tasks import audit as tasks
 
     require_a_worker()
     with database() as connection:
-        runs = [
-            tasks.begin(connection, venue, "person", window, tickers, sample)
-            for venue in venues or settings.venues
-        ]
+        runs = []
+        for venue in venues or settings.venues:
+            window = asked if since else tasks.recorded(connection, venue, asked)
+            if window.since >= window.until:
+                raise HadronError(f"Of {venue}, nothing was recorded before {until:%H:%M:%S} UTC.")
+            runs.append(tasks.begin(connection, venue, "person", window, tickers, sample))
         runs = _watch(connection, [run.id for run in runs])
     if as_json:
         print_json([document(run) for run in runs])
@@ -191,10 +195,10 @@ def _record(run: AuditRun) -> dict[str, Any]:
 
 def _part(run: AuditRun) -> str:
     if run.samples is not None:
-        return f"{len(run.samples):,} minutes"
+        return f"{len(run.samples):,} min"
     if run.tickers is not None:
-        return f"{len(run.tickers):,} instruments"
-    return "everything"
+        return f"{len(run.tickers):,} tickers"
+    return "all"
 
 
 def _finding_line(found: dict[str, Any]) -> dict[str, Any]:
@@ -232,10 +236,9 @@ def _list_line(run: AuditRun) -> dict[str, Any]:
         "by": run.origin,
         "begun (UTC)": f"{run.started_at:%m-%d %H:%M}",
         "of": _part(run),
-        "state": run.state,
         "trades": run.compared,
         "missing": run.missing,
         "extra": run.extra,
-        "different": run.different,
-        "why not": run.reason,
+        "differ": run.different,
+        "state": f"{run.state}: {run.reason}" if run.reason else run.state,
     }

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import click
+from rich.table import Table
 
 from hadron_tasks.backfill.losses import State
 from hadron_tasks.cli.connect import database
 from hadron_tasks.cli.moment import MOMENT
-from hadron_tasks.cli.output import console, list_of, print_json, sheet, table
+from hadron_tasks.cli.output import console, print_json, sheet, table
 from hadron_tasks.errors import HadronError
 from hadron_tasks.store import feed_gaps
 from hadron_tasks.store.feed_gaps import ChannelOfGap, Gap, Wanted
@@ -59,7 +60,7 @@ def gaps(
     elif not found:
         click.echo("No gaps.")
     else:
-        console.print(list_of([_line(*each) for each in found]))
+        console.print(_listing(found))
         if count > len(found):
             click.echo(f"{count:,} in all; more of them with --limit")
         click.echo("One in full: hadron gaps ID")
@@ -80,19 +81,23 @@ def lasted_s(gap: Gap) -> float:
     return (gap.to_time - gap.from_time).total_seconds()
 
 
-def _line(gap: Gap, channels: list[ChannelOfGap]) -> dict[str, Any]:
-    stored = sum(each.stored for each in channels)
-    return {
-        "id": gap.id[:SHORT_ID],
-        "feed": gap.connection,
-        "lost": _lost(gap, channels),
-        "from (UTC)": f"{gap.from_time:%m-%d %H:%M:%S}",
-        "s": lasted_s(gap),
-        "cause": gap.cause.replace("_", " "),
-        "missing": gap.missing,
-        "state": gap.state,
-        "trades filled": stored if any(_is_of_trades(each) for each in channels) else None,
-    }
+def _listing(found: list[tuple[Gap, list[ChannelOfGap]]]) -> Table:
+    made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("id", "from (UTC)", "seconds", "state", "filled"):
+        right = name in ("seconds", "filled")
+        made.add_column(name, justify="right" if right else "left", no_wrap=True)
+    made.add_column("feed and cause: what it lost", overflow="fold")
+    for gap, channels in found:
+        fetched = any(_is_of_trades(each) for each in channels)
+        made.add_row(
+            gap.id[:SHORT_ID],
+            f"{gap.from_time:%m-%d %H:%M:%S}",
+            f"{lasted_s(gap):,.1f}",
+            gap.state,
+            f"{sum(each.stored for each in channels):,}" if fetched else "-",
+            f"{gap.connection} {gap.cause.replace('_', ' ')}: {_lost(gap, channels)}",
+        )
+    return made
 
 
 def _lost(gap: Gap, channels: list[ChannelOfGap]) -> str:
@@ -100,8 +105,9 @@ def _lost(gap: Gap, channels: list[ChannelOfGap]) -> str:
     if gap.channel is not None:
         named = [gap.channel]
     if len(named) > _MOST_NAMED:
-        return f"{', '.join(named[:_MOST_NAMED])} and {len(named) - _MOST_NAMED} more"
-    return ", ".join(named) or "everything"
+        named = [*named[:_MOST_NAMED], f"{len(named) - _MOST_NAMED} more"]
+    lost = ", ".join(named) or "everything"
+    return lost if gap.missing is None else f"{lost} ({gap.missing:,} missing)"
 
 
 def _is_of_trades(channel: ChannelOfGap) -> bool:

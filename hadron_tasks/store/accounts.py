@@ -59,6 +59,7 @@ _ADD_UNKNOWN = """
         count = u.count + EXCLUDED.count,
         last_seen_at = GREATEST(u.last_seen_at, EXCLUDED.last_seen_at)
 """
+_COUNTED_SINCE = "SELECT min(minute) FROM ingest_counts WHERE venue = %s"
 _ADD_GAPS = """
     INSERT INTO feed_gaps (id, venue, connection, channel, carried, sid, cause, from_time,
                            to_time, from_seq, to_seq, missing, detail)
@@ -95,6 +96,14 @@ def add_unknown(
                 for name, (count, sample) in sorted(unknown.items())
             ],
         )
+
+
+def counted_since(cursor: Cursor, venue: str) -> datetime | None:
+    """The minute in which the venue's first frame was stored; None before that."""
+    cursor.execute(_COUNTED_SINCE, (venue,))
+    minute: datetime | None
+    (minute,) = cursor.fetchone() or (None,)
+    return minute
 
 
 def add_gaps(cursor: Cursor, gaps: list[FeedGap]) -> None:

@@ -25,6 +25,7 @@ from hadron_tasks.backfill.windows import Window
 from hadron_tasks.settings import get_settings
 from hadron_tasks.status import oldest_waiting
 from hadron_tasks.store import audits
+from hadron_tasks.store.accounts import counted_since
 from hadron_tasks.store.audits import AuditRun
 from hadron_tasks.store.session import raw_connection
 from hadron_tasks.tasks.backfill import plan_soon, trade_source
@@ -48,8 +49,11 @@ def audit_sample(venue: str) -> Report:
         with connection, connection.cursor() as cursor:
             if audits.is_running(cursor, venue, "schedule"):
                 return {"running": True}
+        window = recorded(connection, venue, Window(until - SAMPLED, until))
+        if window.since >= window.until:
+            return {"too early": True}
         sample = get_settings().audit_sample
-        run = begin(connection, venue, "schedule", Window(until - SAMPLED, until), sample=sample)
+        run = begin(connection, venue, "schedule", window, sample=sample)
     return {"audit": run.id}
 
 
@@ -83,6 +87,18 @@ def watch_audits() -> Report:
     for venue, audit_id in due:
         audit_part.apply_async(args=[venue, audit_id])
     return {"audits": len(due)}
+
+
+def recorded(connection: PgConnection, venue: str, window: Window) -> Window:
+    """What of a window lies after the first minute that was recorded of a venue.
+
+    The exchange tells also what happened before; that is nothing the recording lost.
+    """
+    with connection, connection.cursor() as cursor:
+        began = counted_since(cursor, venue)
+    if began is None:
+        return Window(window.until, window.until)
+    return Window(max(window.since, began + timedelta(minutes=1)), window.until)
 
 
 def begin(

@@ -1,4 +1,4 @@
-"""Refusing good credentials on demand, as an exchange does when a key was revoked."""
+"""Refusing good credentials on demand, as when a key was revoked, and being away altogether."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ class Refusals:
     def __init__(self) -> None:
         self._count = 0
         self._until = 0.0
+        self._away_until = 0.0
+
+    def turn_away(self, seconds: float) -> None:
+        """Let nobody in for ``seconds`` from now, whatever the key."""
+        self._away_until = max(self._away_until, time.monotonic() + seconds)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether nobody is let in."""
+        return time.monotonic() < self._away_until
 
     def refuse(self, *, count: int = 0, seconds: float = 0.0) -> None:
         """Refuse the next ``count`` handshakes and, besides, all for ``seconds`` from now."""
@@ -28,5 +38,6 @@ class Refusals:
 
     def clear(self) -> None:
         """Refuse nothing any more."""
+        self._away_until = 0.0
         self._count = 0
         self._until = 0.0

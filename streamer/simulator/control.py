@@ -98,6 +98,15 @@ class _Stall(_Request):
         return faults.stall(self.seconds, venue=self.venue, connection=self.connection)
 
 
+class _Away(_Request):
+    fault: Literal["away"]
+    seconds: float = Field(gt=0, allow_inf_nan=False)
+    venue: str | None = None
+
+    async def strike(self, faults: Faults) -> int:
+        return await faults.away(self.seconds, venue=self.venue)
+
+
 class _Overflow(_Request):
     fault: Literal["overflow", "channel_error"]
     channel: str | None = None
@@ -149,6 +158,7 @@ _AnyFault = (
     | _Malformed
     | _RefuseAuthentication
     | _Stall
+    | _Away
     | _Overflow
     | _Rest
     | _RefuseKeys

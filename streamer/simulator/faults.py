@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, Protocol
 
 from streamer.simulator.authentication import Refusals
 from streamer.simulator.connections import GOING_AWAY, Ending, LiveConnection
@@ -40,6 +40,13 @@ def malformed_frame(venue: str, kind: Malformation, number: int, sid: int) -> by
     return whole[:-9] if kind == "not_json" else whole
 
 
+class Exchange(Protocol):
+    """What of an exchange goes on although its connections are gone."""
+
+    def go_on_unheard(self, goes_on: bool) -> None:
+        """Let happen what happens now, whether or not anybody is still subscribed to it."""
+
+
 class Faults:
     """Strikes the live connections of both exchanges."""
 
@@ -48,13 +55,16 @@ class Faults:
         connections: Callable[[], Iterable[LiveConnection]],
         refusals: dict[str, Refusals],
         rest: dict[str, RestFaults],
+        exchanges: dict[str, Exchange],
     ) -> None:
         self.rest_of = rest
         """Those of the REST sides, which strike requests, by venue."""
         self._connections = connections
         self._refusals = refusals
+        self._exchanges = exchanges
         self._malformed = 0
         self._stalls: set[asyncio.Task[None]] = set()
+        self._absences: set[asyncio.Task[None]] = set()
 
     async def drop(
         self,
@@ -68,6 +78,18 @@ class Faults:
         struck = self._struck(venue, connection)
         await asyncio.gather(*(each.drop(how, code) for each in struck))
         return len(struck)
+
+    async def away(self, seconds: float, *, venue: str | None = None) -> int:
+        """Drop all connections and let nobody in for ``seconds`` (503), while trading goes on."""
+        absent = [name for name in self._exchanges if venue in (None, name)]
+        for name in absent:
+            self._exchanges[name].go_on_unheard(True)
+            self._refusals[name].turn_away(seconds)
+        struck = await self.drop("eof", venue=venue)
+        task = asyncio.create_task(self._come_back(absent, seconds))
+        self._absences.add(task)
+        task.add_done_callback(self._absences.discard)
+        return struck
 
     def skip(self, count: int, *, channel: str | None = None, connection: str | None = None) -> int:
         """Keep back the next ``count`` messages of each Kalshi subscription that is numbered.
@@ -137,7 +159,7 @@ class Faults:
         return self._end_subscriptions(CHANNEL_ERROR, channel, connection)
 
     def clear(self) -> None:
-        """End stalls and refusals that are under way, and what waits for messages or requests."""
+        """End what is under way: stalls, absences, refusals, and what waits for messages or requests."""
         for _, subscription in self._subscriptions(None, None):
             subscription.skip_next = 0
         for faults in self.rest_of.values():
@@ -149,6 +171,15 @@ class Faults:
                 each.end_stall()
         for refusals in self._refusals.values():
             refusals.clear()
+        for task in self._absences:
+            task.cancel()
+
+    async def _come_back(self, absent: Iterable[str], seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            for name in absent:
+                self._exchanges[name].go_on_unheard(False)
 
     async def _end_stall(self, struck: list[LiveConnection], seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -132,6 +132,7 @@ class KalshiExchange:
             (mix.snapshot, self._send_snapshot, BOOK),
         )
         self._choices: list[tuple[float, Callable[[], int]]] = []
+        self._goes_on_unheard = False
         self._deltas_ahead = 0
 
     # Markets
@@ -232,8 +233,14 @@ class KalshiExchange:
         chance = self.rng.random()
         for limit, action in self._choices:
             if chance < limit:
-                return action()
+                # What nobody hears takes its time all the same.
+                return max(action(), int(self._goes_on_unheard))
         return 0
+
+    def go_on_unheard(self, goes_on: bool) -> None:
+        """Let happen what happens now, whether or not anybody is still subscribed to it."""
+        self._goes_on_unheard = goes_on
+        self._choose_again()
 
     def announce(self, message_type: str, ticker: str, body: str) -> int:
         """Tell the lifecycle channel; ``ticker`` is the market's or the event's."""
@@ -270,7 +277,8 @@ class KalshiExchange:
             open_book(market, self.rng)
 
     def _draw(self, channel: Channel) -> Market:
-        pool = self.open_markets if channel.everything else channel.pool
+        everything = channel.everything or not len(channel.pool)
+        pool = self.open_markets if everything else channel.pool
         market = pool.draw(self.rng)
         if market.last_ms >= self.now_ms():
             # It has had its message of this millisecond: a rate so high is for others, too, or
@@ -353,6 +361,8 @@ class KalshiExchange:
 
     def _choose_again(self) -> None:
         """Work out anew which kinds of message somebody would get, and how often."""
+        if self._goes_on_unheard and self._choices:
+            return
         possible = [
             (weight, action)
             for weight, action, name in self._actions

@@ -76,6 +76,8 @@ class KalshiServer:
         """Answer the handshake: None admits, a response refuses."""
         if request.path.partition("?")[0] != PATH:
             return self._refuse(websocket, HTTPStatus.NOT_FOUND, "unknown path")
+        if self.refusals.is_away:
+            return self._refuse(websocket, HTTPStatus.SERVICE_UNAVAILABLE, "away")
         if self.refusals.refuse_one():
             return self._refuse(websocket, HTTPStatus.UNAUTHORIZED, "refused by fault")
         key = self._keys.get(request.headers.get(KEY_HEADER, ""))

@@ -88,6 +88,7 @@ class PolygonExchange:
         self.now_ms = now_ms
         self._subscribers: dict[tuple[str, str], dict[PolygonOutbox, set[str]]] = {}
         self._choices: list[_Choice] = []
+        self._goes_on_unheard = False
         self._bars_due: deque[tuple[Instrument, str, Bar]] = deque(maxlen=_MOST_BARS_DUE)
 
     def subscribe(self, outbox: PolygonOutbox, asset_class: str, channel: str, symbol: str) -> None:
@@ -126,8 +127,15 @@ class PolygonExchange:
         chance = rng.random()
         for limit, source, instruments in self._choices:
             if chance < limit:
-                return self._happen(source, self._draw(instruments))
+                # What nobody hears takes its time all the same.
+                sent = self._happen(source, self._draw(instruments))
+                return max(sent, int(self._goes_on_unheard))
         return 0
+
+    def go_on_unheard(self, goes_on: bool) -> None:
+        """Let happen what happens now, whether or not anybody is still subscribed to it."""
+        self._goes_on_unheard = goes_on
+        self._choose_again()
 
     def _draw(self, instruments: list[Instrument]) -> Instrument:
         """One of them, those named first more often, unless it is ahead of the clock already."""
@@ -177,6 +185,8 @@ class PolygonExchange:
 
     def _choose_again(self) -> None:
         """Work out anew which kinds of event somebody would get, of which instruments."""
+        if self._goes_on_unheard and self._choices:
+            return
         found = []
         for source in _SOURCES:
             channels = [source.channel, *(_BARS[source.asset_class] if source.feeds_bars else ())]

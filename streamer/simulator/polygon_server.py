@@ -64,6 +64,9 @@ class PolygonServer:
             await self._server.wait_closed()
 
     def _admit(self, websocket: ServerConnection, request: Request) -> Response | None:
+        if self.refusals.is_away:
+            self._records.stats.refused["polygon: away"] += 1
+            return websocket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "away\n")
         if _asset_class(request.path) in CHANNELS:
             return None
         self._records.stats.refused["polygon: unknown path"] += 1

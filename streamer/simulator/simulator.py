@@ -89,6 +89,7 @@ class Simulator:
             self.connections,
             {"kalshi": self.kalshi_server.refusals, "polygon": self.polygon_server.refusals},
             {"kalshi": self.rest.faults, "polygon": self.polygon_rest.faults},
+            {"kalshi": self.kalshi, "polygon": self.polygon},
         )
         self.control = ControlServer(self)
         self.kalshi_ws_url = ""
