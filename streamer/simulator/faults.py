@@ -159,7 +159,7 @@ class Faults:
         return self._end_subscriptions(CHANNEL_ERROR, channel, connection)
 
     def clear(self) -> None:
-        """End what is under way: stalls, absences, refusals, and what waits for messages or requests."""
+        """End stalls, absences and refusals, and what waits for messages or requests."""
         for _, subscription in self._subscriptions(None, None):
             subscription.skip_next = 0
         for faults in self.rest_of.values():

@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from fleet.terminal import Terminal
 
 from hadron_tasks.local.fleet import FleetOptions
 
+StartFleet = Callable[..., RunningFleet]
 
-@pytest.fixture
-def start_fleet() -> Iterator[Callable[..., RunningFleet]]:
-    """Starts fleets; ends them, and whatever they left, after the test."""
+
+@contextmanager
+def fleets() -> Iterator[StartFleet]:
+    """Starts fleets; ends them at the end, and whatever they left."""
     # Not under pytest's own temporary directory: its name is too long for a Unix socket.
     directory = Path(tempfile.mkdtemp(prefix="hadron-fleet-"))
     running: list[RunningFleet] = []
@@ -43,6 +46,20 @@ def start_fleet() -> Iterator[Callable[..., RunningFleet]]:
     for fleet in running:
         fleet.close()
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def start_fleet() -> Iterator[StartFleet]:
+    """Starts fleets, which end with the test."""
+    with fleets() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared_fleet() -> Iterator[StartFleet]:
+    """Starts fleets that all tests of a module use, one after the other."""
+    with fleets() as start:
+        yield start
 
 
 @pytest.fixture

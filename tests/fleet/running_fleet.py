@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import psycopg2
+from fleet.terminal import HADRON
 
 from hadron_tasks.local.fleet import Fleet
 from hadron_tasks.local.reconcile import VenueAccount
@@ -55,6 +60,33 @@ class RunningFleet(Fleet):
         """Wait until ticks of every venue are stored."""
         for venue in self.options.venues:
             self.wait_for(lambda venue=venue: self.ticks(venue) > 0, 60, f"the first {venue} tick")
+
+    def strike(self, fault: str, **fields: object) -> None:
+        """Let the simulated exchanges have a fault."""
+        assert self.simulator is not None
+        request = urllib.request.Request(
+            f"{self.simulator['control_url']}/faults",
+            data=json.dumps({"fault": fault, **fields}).encode(),
+        )
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+
+    def hadron(self, *arguments: str, exits: int = 0) -> str:
+        """What a command prints that a person types beside the fleet."""
+        where = {
+            "HADRON_REDIS_URL": self.redis_url,
+            "HADRON_DATABASE_URL": self.database_url,
+            "HADRON_VENUES": ",".join(self.options.venues),
+        }
+        done = subprocess.run(
+            [HADRON, *arguments],
+            env=os.environ | where,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == exits, f"{done.stdout}\n{done.stderr}\n{self.tails()}"
+        return done.stdout
 
     def finish_and_account(self) -> dict[str, VenueAccount]:
         """Stop in order, and account for every message."""

@@ -228,3 +228,36 @@ def test_faults_that_last_can_be_cleared(tmp_path: Path) -> None:
                 pass
 
     run(tmp_path, test, keys=2)
+
+
+def test_an_exchange_that_is_away_trades_on(tmp_path: Path) -> None:
+    async def test(sim: Simulator) -> None:
+        async with kalshi(sim, 1) as client, polygon(sim, "stocks", "T.*") as stocks:
+            await client.subscribe("trade")
+            await client.take(20)
+            assert await sim.faults.away(60.0) == 2
+            for each in (client, stocks):
+                await read_to_end(each)
+        began, trades = time.monotonic(), len(sim.kalshi.tape)
+        of_stocks = sum(map(sim.polygon.tape.count, sim.polygon.instruments))
+        for url in (sim.kalshi_ws_url, f"{sim.polygon_ws_url}/stocks"):
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(url):
+                    pass
+            assert refused.value.response.status_code == 503
+        while len(sim.kalshi.tape) <= trades:
+            await asyncio.sleep(0.05)
+        while sum(map(sim.polygon.tape.count, sim.polygon.instruments)) <= of_stocks:
+            await asyncio.sleep(0.05)
+        # At the rate asked for, not as fast as it would be with nobody to wait for.
+        elapsed = time.monotonic() - began
+        assert len(sim.kalshi.tape) - trades < sim.config.rate * (elapsed + 1)
+        sim.faults.clear()
+        await asyncio.sleep(0)
+        assert not sim.kalshi.is_wanted
+        assert not sim.polygon.is_wanted
+        async with kalshi(sim, 1) as again, polygon(sim, "stocks", "T.*"):
+            await again.subscribe("trade")
+            await again.take(5)
+
+    run(tmp_path, test)

@@ -1,0 +1,134 @@
+"""What a disconnect loses is told, filled and proven to be filled, by a fleet of real processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg2
+import pytest
+from fleet.running_fleet import RunningFleet
+
+pytestmark = pytest.mark.fleet
+
+AWAY_S = 3.0
+
+
+@pytest.fixture(scope="module")
+def fleet(start_shared_fleet: Callable[..., RunningFleet]) -> RunningFleet:
+    started = start_shared_fleet(venues=("kalshi",), rate=500.0, concurrency=1)
+    started.wait_until_flowing()
+    return started
+
+
+def now(fleet: RunningFleet) -> str:
+    """The time by which all that was received so far had been received."""
+    ((moment,),) = fleet.query("SELECT max(received_at) FROM ticks")
+    return str(moment.astimezone(UTC).isoformat())
+
+
+def trade_gaps(fleet: RunningFleet, cause: str) -> list[dict[str, Any]]:
+    """Gaps of that cause that lost trades, with what became of the trades as ``trades``."""
+    found = []
+    for gap in json.loads(fleet.hadron("gaps", "--json"))["gaps"]:
+        trades = [each for each in gap["channels"] if each["channel"] == "trade"]
+        if gap["cause"] == cause and trades:
+            found.append(gap | {"trades": trades[0]})
+    return found
+
+
+def lose_trades(fleet: RunningFleet, since: str, until: str, most: int) -> int:
+    """Delete some stored trades of a time, as a disk would lose them."""
+    statement = """
+        WITH chosen AS (
+            SELECT instrument_id, event_time, event_key FROM ticks
+            WHERE tick_type = 'trade' AND event_time >= %s AND event_time < %s LIMIT %s
+        )
+        DELETE FROM ticks USING chosen
+        WHERE (ticks.instrument_id, ticks.event_time, ticks.event_key)
+            = (chosen.instrument_id, chosen.event_time, chosen.event_key)
+    """
+    with closing(psycopg2.connect(fleet.database_url)) as database:
+        with database.cursor() as cursor:
+            cursor.execute(statement, (since, until, most))
+            lost = cursor.rowcount
+        database.commit()
+    return int(lost)
+
+
+def audit(fleet: RunningFleet, since: str, until: str, exits: int = 0) -> dict[str, Any]:
+    """What ``hadron audit`` reports of a time."""
+    told = fleet.hadron("audit", "--from", since, "--to", until, "--json", exits=exits)
+    (report,) = json.loads(told)
+    assert report["state"] == "complete", report
+    return dict(report)
+
+
+def wait_until_filled(fleet: RunningFleet, cause: str) -> None:
+    """Wait until there are gaps of that cause that lost trades, and none is still being filled."""
+    states = """
+        SELECT DISTINCT c.state FROM feed_gaps g JOIN gap_channels c ON c.gap_id = g.id
+        WHERE g.cause = %s AND c.channel = 'trade'
+    """
+    fleet.wait_for(
+        lambda: fleet.query(states, cause) == [("backfilled",)],
+        120,
+        f"the filling of a gap because of {cause}",
+    )
+
+
+def test_after_a_disconnect_all_trades_are_stored_and_an_audit_says_so(
+    fleet: RunningFleet,
+) -> None:
+    since = now(fleet)
+    fleet.strike("away", seconds=AWAY_S)
+    wait_until_filled(fleet, "disconnect")
+    (gap,) = trade_gaps(fleet, "disconnect")
+    assert gap["seconds"] >= AWAY_S
+    assert gap["trades"]["state"] == "backfilled"
+    assert gap["trades"]["stored"] > 0, "no trade was made meanwhile: this proves nothing"
+
+    # Everything until the gap's end, with trades before it, in it and after it.
+    until = (datetime.fromisoformat(gap["to_time"]) + timedelta(seconds=1)).isoformat()
+    fleet.wait_for(lambda: now(fleet) > until, 60, "frames after the gap")
+    report = audit(fleet, since, until)
+    assert report["compared"] > gap["trades"]["stored"]
+    assert (report["missing"], report["extra"], report["different"]) == (0, 0, 0)
+    # Quotes and changes of books are told by nobody again, and no one pretends they were.
+    others = {
+        each["channel"]: (each["state"], bool(each["reason"]))
+        for found in json.loads(fleet.hadron("gaps", "--json"))["gaps"]
+        for each in found["channels"]
+        if each["channel"] != "trade"
+    }
+    assert others["ticker"] == others["orderbook_delta"] == ("unrecoverable", True)
+
+
+def test_what_an_audit_finds_missing_is_fetched(fleet: RunningFleet) -> None:
+    since = now(fleet)
+    fleet.run_for(3)
+    until = now(fleet)
+    assert lose_trades(fleet, since, until, 5) == 5
+    report = audit(fleet, since, until, exits=1)
+    assert (report["missing"], report["extra"], report["different"]) == (5, 0, 0)
+    wait_until_filled(fleet, "audit")
+    assert {gap["state"] for gap in trade_gaps(fleet, "audit")} == {"backfilled"}
+    assert audit(fleet, since, until)["missing"] == 0
+
+
+def test_a_page_that_is_refused_is_a_dead_letter_whose_retry_goes_on(fleet: RunningFleet) -> None:
+    fleet.strike("rest", kind="status", status=404, count=1, path="/markets/trades")
+    asked = ("backfill", "--venue", "kalshi", "--from", "20s", "--json")
+    refused = json.loads(fleet.hadron(*asked, exits=1))
+    assert refused["state"] == "refused"
+    assert "HTTP 404" in refused["reason"]
+    task = ("--task", "hadron.backfill_page")
+    (letter,) = json.loads(fleet.hadron("dlq", "list", *task, "--json"))
+    assert letter["count"] == 1
+    fleet.hadron("dlq", "retry", *task)
+    done = json.loads(fleet.hadron("backfill", "--follow", str(refused["id"]), "--json"))
+    assert (done["state"], done["reason"]) == ("complete", "")
+    assert done["fetched"] > 0
