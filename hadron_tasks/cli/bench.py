@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from hadron_tasks.bench import suites
+from hadron_tasks.bench.crawling import crawl
 from hadron_tasks.bench.endurance import latency
 from hadron_tasks.bench.growth import growth
 from hadron_tasks.bench.measure import Report, Verdict
@@ -23,6 +24,7 @@ SUITES: dict[str, Callable[[Plan, Services], Report]] = {
     "drain": suites.drain,
     "ingest": suites.ingest,
     "tickers": suites.tickers,
+    "crawl": crawl,
     "latency": latency,
     "growth": growth,
 }

@@ -118,7 +118,6 @@ def _upsert(
     for row in rows:
         try:
             line = line_of(row)
-            line.text.encode()
         except ValueError as error:  # half a surrogate pair, say
             refused.append(Refused(_ticker(row), str(error)))
         else:
@@ -142,9 +141,11 @@ def _series_line(row: SeriesRow) -> Line:
     return Line(
         row.ticker,
         row.ticker,
-        f"{text(row.ticker)}\t{text(row.title)}\t{text(row.category)}\t{text(row.frequency)}\t"
-        f"{_json(row.tags)}\t{text(row.fee_type)}\t{value(row.fee_multiplier)}\t"
-        f"{_json(row.external_ref)}\n",
+        (
+            f"{text(row.ticker)}\t{text(row.title)}\t{text(row.category)}\t{text(row.frequency)}\t"
+            f"{_json(row.tags)}\t{text(row.fee_type)}\t{value(row.fee_multiplier)}\t"
+            f"{_json(row.external_ref)}\n"
+        ).encode(),
     )
 
 
@@ -152,11 +153,13 @@ def _event_line(row: EventRow) -> Line:
     return Line(
         row.event_ticker,
         row.event_ticker,
-        f"{text(row.event_ticker)}\t{_time(row.described_at)}\t{row.venue}\t"
-        f"{text(row.series_ticker)}\t{text(row.title)}\t{text(row.sub_title)}\t"
-        f"{text(row.category)}\t{_flag(row.mutually_exclusive)}\t"
-        f"{text(row.collateral_return_type)}\t{_time(row.strike_date)}\t"
-        f"{_json(row.external_ref)}\n",
+        (
+            f"{text(row.event_ticker)}\t{_time(row.described_at)}\t{row.venue}\t"
+            f"{text(row.series_ticker)}\t{text(row.title)}\t{text(row.sub_title)}\t"
+            f"{text(row.category)}\t{_flag(row.mutually_exclusive)}\t"
+            f"{text(row.collateral_return_type)}\t{_time(row.strike_date)}\t"
+            f"{_json(row.external_ref)}\n"
+        ).encode(),
     )
 
 
@@ -169,10 +172,11 @@ def _instrument_line(row: InstrumentRow) -> Line:
         f"{_time(row.close_time)}\t{_time(row.expected_expiration_time)}\t"
         f"{text(row.strike_type)}\t{value(row.floor_strike)}\t{value(row.cap_strike)}\t"
         f"{text(row.result)}\t{value(row.settlement_value)}\t{_json(row.external_ref)}\n"
-    )
+    ).encode()
     key = row.id
-    digest = int.from_bytes(blake2b(said.encode(), digest_size=8).digest(), signed=True)
-    return Line(key, row.ticker, f"{key}\t{digest}\t{_time(row.described_at)}\t{said}", digest)
+    digest = int.from_bytes(blake2b(said, digest_size=8).digest(), signed=True)
+    begins = f"{key}\t{digest}\t{_time(row.described_at)}\t".encode()
+    return Line(key, row.ticker, begins + said, digest)
 
 
 def _time(moment: datetime | None) -> str:
