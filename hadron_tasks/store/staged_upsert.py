@@ -237,8 +237,11 @@ class StagedUpsert:
         }
         settings = [f"{name} = COALESCE(EXCLUDED.{name}, t.{name})" for name in self.stated]
         settings += [f"{name} = t.{name} || EXCLUDED.{name}" for name in self.merged]
+        overtaken = ""
         if self.newer_message:
             settings.append("described_at = EXCLUDED.described_at")
+            # By one whose transaction ended since the rows were looked at.
+            overtaken = " AND (t.described_at > EXCLUDED.described_at) IS NOT TRUE"
         if self.digested:
             settings.append("digest = EXCLUDED.digest")
         if self.has_status:
@@ -252,7 +255,7 @@ class StagedUpsert:
             f" SELECT {', '.join(values.values())} FROM {self._staging} s ORDER BY s.{self.key}"
             f" ON CONFLICT ({', '.join(self.conflict)}) DO UPDATE SET"
             f" {', '.join(settings)}, updated_at = now()"
-            f" WHERE {self._differs('EXCLUDED')}"
+            f" WHERE {self._differs('EXCLUDED')}{overtaken}"
             f" RETURNING t.{self.key}::text, t.xmax = 0"
         )
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg2
 import pytest
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extras import execute_values
@@ -45,12 +43,11 @@ def found(connection: PgConnection, text: str, limit: int = 20, **filters: Any) 
     return [one.ticker for one in search_instruments(connection, text, limit=limit, **filters)]
 
 
-@pytest.fixture(scope="module")
-def four_markets(module_database_url: str) -> Iterator[PgConnection]:
-    """A database that is only read."""
-    opened = psycopg2.connect(module_database_url)
+@pytest.fixture
+def four_markets(catalogue: PgConnection) -> PgConnection:
+    """A game, a player, a city and a coin."""
     store(
-        opened,
+        catalogue,
         market("KXNBAGAME-1", closes=NOW + HOUR),
         market("KXNBAPTS-2", closes=NOW + 2 * HOUR, display_name="Luka Dončić: 30+ points"),
         market("KXHIGHNY-3", closes=NOW + 3 * HOUR, display_name="New York's highest temperature"),
@@ -60,8 +57,7 @@ def four_markets(module_database_url: str) -> Iterator[PgConnection]:
             display_name="Bitcoin: $97,250.99 or above",
         ),
     )
-    yield opened
-    opened.close()
+    return catalogue
 
 
 @pytest.mark.parametrize(
@@ -91,7 +87,7 @@ def test_words_find(four_markets: PgConnection, text: str, finds: list[str]) -> 
 
 
 def test_open_before_closed_before_settled_and_soon_before_later(
-    connection: PgConnection,
+    catalogue: PgConnection,
 ) -> None:
     rows = [
         market("A-SOON", closes=NOW + HOUR),
@@ -104,77 +100,77 @@ def test_open_before_closed_before_settled_and_soon_before_later(
         market("H-SETTLED-LONG-AGO", closes=NOW - 900 * HOUR, status="finalized"),
         market("I-SETTLED-SOMETIME", closes=None, status="finalized"),
     ]
-    store(connection, *reversed(rows))
+    store(catalogue, *reversed(rows))
     in_order = [row.ticker for row in rows]
-    assert found(connection, "celtics") == in_order
+    assert found(catalogue, "celtics") == in_order
     for limit in range(1, len(rows)):
-        assert found(connection, "celtics", limit) == in_order[:limit]
+        assert found(catalogue, "celtics", limit) == in_order[:limit]
 
 
-def test_a_status_that_nobody_knows_is_not_taken_for_settled(connection: PgConnection) -> None:
+def test_a_status_that_nobody_knows_is_not_taken_for_settled(catalogue: PgConnection) -> None:
     store(
-        connection,
+        catalogue,
         market("A", closes=NOW + HOUR, status="finalized"),
         market("B", closes=NOW + HOUR, status="hibernating"),
     )
-    assert found(connection, "celtics") == ["B", "A"]
-    assert found(connection, "celtics", status="hibernating") == ["B"]
+    assert found(catalogue, "celtics") == ["B", "A"]
+    assert found(catalogue, "celtics", status="hibernating") == ["B"]
 
 
-def test_venue_and_status_narrow_the_search(connection: PgConnection) -> None:
+def test_venue_and_status_narrow_the_search(catalogue: PgConnection) -> None:
     store(
-        connection,
+        catalogue,
         market("OPEN", closes=NOW + HOUR),
         market("SETTLED", closes=NOW - HOUR, status="finalized"),
         market("O'DD", closes=NOW + HOUR, status="it's \\ odd"),
     )
-    assert found(connection, "celtics", venue="kalshi", status="open") == ["OPEN"]
-    assert found(connection, "celtics", status="settled") == ["SETTLED"]
-    assert found(connection, "celtics", status="finalized") == ["SETTLED"]
-    assert found(connection, "celtics", status="it's \\ odd") == ["O'DD"]
-    assert found(connection, "celtics", venue="polygon") == []
-    assert found(connection, "status:active") == [], "filters are no words"
+    assert found(catalogue, "celtics", venue="kalshi", status="open") == ["OPEN"]
+    assert found(catalogue, "celtics", status="settled") == ["SETTLED"]
+    assert found(catalogue, "celtics", status="finalized") == ["SETTLED"]
+    assert found(catalogue, "celtics", status="it's \\ odd") == ["O'DD"]
+    assert found(catalogue, "celtics", venue="polygon") == []
+    assert found(catalogue, "status:active") == [], "filters are no words"
 
 
-def test_an_instrument_made_on_sight_is_found_by_its_ticker(connection: PgConnection) -> None:
+def test_an_instrument_made_on_sight_is_found_by_its_ticker(catalogue: PgConnection) -> None:
     resolve_instruments(
-        connection,
+        catalogue,
         InstrumentCache(10),
         "kalshi",
         ["KXNEW-26NOV21-BOS"],
         lambda venue, ticker: NewInstrument(venue, ticker, "other", "unnamed"),
     )
-    assert found(connection, "kxnew bos") == ["KXNEW-26NOV21-BOS"]
-    assert found(connection, "unnamed") == []
+    assert found(catalogue, "kxnew bos") == ["KXNEW-26NOV21-BOS"]
+    assert found(catalogue, "unnamed") == []
 
 
-def test_whoever_changes_an_instrument_changes_what_finds_it(connection: PgConnection) -> None:
-    store(connection, market("A", closes=NOW + HOUR), market("B", closes=NOW + 2 * HOUR))
-    with connection, connection.cursor() as cursor:
+def test_whoever_changes_an_instrument_changes_what_finds_it(catalogue: PgConnection) -> None:
+    store(catalogue, market("A", closes=NOW + HOUR), market("B", closes=NOW + 2 * HOUR))
+    with catalogue, catalogue.cursor() as cursor:
         cursor.execute("UPDATE instruments SET status = 'finalized' WHERE ticker = 'A'")
-    assert found(connection, "celtics") == ["B", "A"]
-    with connection, connection.cursor() as cursor:
+    assert found(catalogue, "celtics") == ["B", "A"]
+    with catalogue, catalogue.cursor() as cursor:
         cursor.execute("UPDATE instruments SET status = 'active', close_time = %s", (NOW + HOUR,))
         cursor.execute("UPDATE instruments SET keywords = 'something else' WHERE ticker = 'B'")
-    assert found(connection, "celtics") == ["A"]
-    assert found(connection, "something") == ["B"]
-    with connection, connection.cursor() as cursor:
+    assert found(catalogue, "celtics") == ["A"]
+    assert found(catalogue, "something") == ["B"]
+    with catalogue, catalogue.cursor() as cursor:
         cursor.execute("UPDATE instruments SET keywords = NULL, title = 'By title' WHERE true")
-    assert sorted(found(connection, "title")) == ["A", "B"]
-    with connection, connection.cursor() as cursor:
+    assert sorted(found(catalogue, "title")) == ["A", "B"]
+    with catalogue, catalogue.cursor() as cursor:
         cursor.execute("DELETE FROM instrument_venue_mapping")
         cursor.execute("DELETE FROM instruments WHERE ticker = 'A'")
-    assert found(connection, "title") == ["B"]
-    with connection, connection.cursor() as cursor:
+    assert found(catalogue, "title") == ["B"]
+    with catalogue, catalogue.cursor() as cursor:
         cursor.execute("TRUNCATE instruments CASCADE")
         cursor.execute("SELECT count(*) FROM instrument_search")
         assert cursor.fetchone() == (0,)
 
 
-def test_beyond_the_head_of_the_order_the_index_finds_the_rest(connection: PgConnection) -> None:
+def test_beyond_the_head_of_the_order_the_index_finds_the_rest(catalogue: PgConnection) -> None:
     """A word among the first thousands, and one that only the last have."""
     many = LOOKED_THROUGH + 100
-    with connection, connection.cursor() as cursor:
+    with catalogue, catalogue.cursor() as cursor:
         execute_values(
             cursor,
             "INSERT INTO instruments"
@@ -197,30 +193,30 @@ def test_beyond_the_head_of_the_order_the_index_finds_the_rest(connection: PgCon
             page_size=many,
         )
     last, last_but_one = many - 1, many - 2
-    assert found(connection, "rare") == [
+    assert found(catalogue, "rare") == [
         f"active-{last_but_one}",
         f"active-{last}",
         f"finalized-{last_but_one}",
         f"finalized-{last}",
     ]
-    assert found(connection, "first", 2) == ["active-0", "finalized-0"]
-    assert found(connection, "common", 3) == ["active-0", "active-1", "active-2"]
-    assert len(found(connection, "common", many + 5)) == many + 5
-    assert found(connection, "common", many + 5)[many:] == [f"finalized-{n}" for n in range(5)]
+    assert found(catalogue, "first", 2) == ["active-0", "finalized-0"]
+    assert found(catalogue, "common", 3) == ["active-0", "active-1", "active-2"]
+    assert len(found(catalogue, "common", many + 5)) == many + 5
+    assert found(catalogue, "common", many + 5)[many:] == [f"finalized-{n}" for n in range(5)]
 
 
-def test_a_word_that_another_begins_with_is_implied_by_it(connection: PgConnection) -> None:
-    store(connection, market("A", closes=NOW + HOUR, display_name="Newark 7 Devils"))
-    assert found(connection, "new newark") == ["A"]
-    assert found(connection, "7 devils") == ["A"]
-    assert found(connection, "d newark") == [], "a single letter among others is a whole word"
-    assert found(connection, "d") == ["A"]
+def test_a_word_that_another_begins_with_is_implied_by_it(catalogue: PgConnection) -> None:
+    store(catalogue, market("A", closes=NOW + HOUR, display_name="Newark 7 Devils"))
+    assert found(catalogue, "new newark") == ["A"]
+    assert found(catalogue, "7 devils") == ["A"]
+    assert found(catalogue, "d newark") == [], "a single letter among others is a whole word"
+    assert found(catalogue, "d") == ["A"]
 
 
-def test_words_that_nothing_has_are_named(connection: PgConnection) -> None:
-    store(connection, market("A", closes=NOW + HOUR), market("B", status="finalized"))
-    assert words_not_found(connection, "Celtics Zanzibar xyzzy") == ["zanzibar", "xyzzy"]
-    assert words_not_found(connection, "heat celt") == []
+def test_words_that_nothing_has_are_named(catalogue: PgConnection) -> None:
+    store(catalogue, market("A", closes=NOW + HOUR), market("B", status="finalized"))
+    assert words_not_found(catalogue, "Celtics Zanzibar xyzzy") == ["zanzibar", "xyzzy"]
+    assert words_not_found(catalogue, "heat celt") == []
 
 
 @pytest.mark.parametrize("text", ["", "  ", "?!", "'"])
