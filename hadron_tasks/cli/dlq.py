@@ -19,6 +19,7 @@ from rich.progress import Progress
 from hadron_tasks import letter_room
 from hadron_tasks.cli import letter_view
 from hadron_tasks.cli.connect import database, redis_client, redis_url
+from hadron_tasks.cli.letter_view import letters
 from hadron_tasks.cli.moment import MOMENT
 from hadron_tasks.cli.output import console, print_json, table
 from hadron_tasks.errors import HadronError
@@ -136,16 +137,16 @@ def retry(
         total = letter_box.count(connection, replace(chosen, retryable=True))
         if wanted > total:
             click.echo(
-                f"{wanted - total:,} cannot be sent again, because nobody can read them. "
-                "Look at them with 'hadron dlq show', then discard them.",
+                f"{letters(wanted - total)} cannot be sent again: nobody could read what was on "
+                "the queue. See 'hadron dlq show', then discard.",
                 err=True,
             )
         total = total if limit is None else min(total, limit)
-        if dry_run:
-            click.echo(f"{total:,} letters would be tried again.")
+        if dry_run or not total:
+            click.echo(f"{letters(total)} would be sent again." if total else "Nothing to send.")
             return
         sent = _send_again(connection, LetterSender(client, redis_url()), chosen, total)
-    click.echo(f"{sent:,} letters sent again. What became of them: hadron dlq stats")
+    click.echo(f"{letters(sent)} sent again. What became of them: hadron dlq stats")
 
 
 def _send_again(connection: PgConnection, sender: LetterSender, chosen: Chosen, total: int) -> int:
@@ -167,7 +168,7 @@ def _send_again(connection: PgConnection, sender: LetterSender, chosen: Chosen, 
                 # Some may be on their way: what becomes of them is noted all the same.
                 letter_box.give_back(connection, [one.letter_id for one in batch])
                 progress.stop()
-                click.echo(f"Stopped: {sent:,} of {total:,} letters sent again.", err=True)
+                click.echo(f"Stopped: {sent:,} of {letters(total)} sent again.", err=True)
                 raise
             sent += len(batch)
             after = batch[-1].letter_id
@@ -188,7 +189,7 @@ def discard_command(letter_ids: tuple[int, ...], every: bool, **filters: Any) ->
     """
     chosen = _required_choice(letter_ids, every, filters)
     with database() as connection:
-        click.echo(f"{letter_box.discard(connection, chosen):,} letters discarded.")
+        click.echo(f"{letters(letter_box.discard(connection, chosen))} discarded.")
 
 
 @dlq.command()
@@ -206,7 +207,7 @@ def export(file: Path, **filters: Any) -> None:
         for letter in letter_box.letters(connection, Chosen(**filters)):
             output.write(json.dumps(letter_view.document(letter), default=str) + "\n")
             written += 1
-    click.echo(f"{written:,} letters written to {file}.")
+    click.echo(f"{letters(written)} written to {file}.")
 
 
 @dlq.command()

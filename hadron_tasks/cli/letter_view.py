@@ -18,16 +18,20 @@ _MESSAGE_SHOWN = 160
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+def letters(count: int) -> str:
+    """``1 letter``, ``2 letters``."""
+    return f"{count:,} letter{'' if count == 1 else 's'}"
+
+
 def told(group: LetterGroup) -> str:
     """A cause in a few lines, none cut short but the message."""
     place = f" at {group.place}" if group.place else ""
-    source = group.task_name or group.venue or "?"
-    count = f"{group.count:,} letter{'s' if group.count > 1 else ''}"
+    source = group.task_name or group.venue or f"queue {group.queue}"
     message = printable(group.message.partition("\n")[0])
     if len(message) > _MESSAGE_SHOWN:
         message = message[:_MESSAGE_SHOWN] + "..."
     return (
-        f"{click.style(group.fingerprint, bold=True)}  {count}, {source}\n"
+        f"{click.style(group.fingerprint, bold=True)}  {letters(group.count)}, {source}\n"
         f"    {group.error_type}{place}: {message}\n"
         f"    newest: {group.newest_id}, last failed {_moment(group.last_failed_at)}"
     )

@@ -65,6 +65,7 @@ class LetterGroup:
     kind: str
     venue: str | None
     task_name: str | None
+    queue: str | None
     error_type: str
     place: str
     message: str
@@ -130,8 +131,8 @@ _LETTER = sql.SQL(
 )
 # The newest letter of a group speaks for it; its number is looked up by primary key afterwards.
 _GROUPS = sql.SQL("""
-    SELECT g.fingerprint, g.count, d.kind, d.venue, d.task_name, d.error_type, d.place,
-           d.message, g.first_failed_at, g.last_failed_at, g.newest_id
+    SELECT g.fingerprint, g.count, d.kind, d.venue, d.task_name, d.queue, d.error_type,
+           d.place, d.message, g.first_failed_at, g.last_failed_at, g.newest_id
     FROM (SELECT fingerprint, count(*), max(id) AS newest_id,
                  min(first_failed_at) AS first_failed_at, max(last_failed_at) AS last_failed_at
           FROM dead_letters WHERE {where} GROUP BY fingerprint) AS g
