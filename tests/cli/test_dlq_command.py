@@ -40,15 +40,26 @@ Hadron = Callable[..., Result]
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(database_url)
+def connection(module_database_url: str) -> Iterator[PgConnection]:
+    opened = psycopg2.connect(module_database_url)
+    with opened, opened.cursor() as cursor:
+        cursor.execute("TRUNCATE dead_letters RESTART IDENTITY")
     yield opened
     opened.close()
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    started = RedisServer(tmp_path_factory.mktemp("dlq") / "redis")
+    started.start()
+    yield started
+    started.stop()
+
+
 @pytest.fixture
-def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_server.url) as opened:
+def client(server: RedisServer) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(server.url) as opened:
+        opened.flushall()
         yield opened
 
 
@@ -100,13 +111,14 @@ def unreadable() -> DeadTask:
 @pytest.fixture
 def hadron(
     connection: PgConnection,
-    database_url: str,
-    redis_server: RedisServer,
+    client: redis.Redis,
+    module_database_url: str,
+    server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Hadron:
     """The command, beside 5 frames, 3 tasks and 1 message that nobody could read."""
-    monkeypatch.setenv("HADRON_DATABASE_URL", database_url)
-    monkeypatch.setenv("HADRON_REDIS_URL", redis_server.url)
+    monkeypatch.setenv("HADRON_DATABASE_URL", module_database_url)
+    monkeypatch.setenv("HADRON_REDIS_URL", server.url)
     get_settings.cache_clear()
     frames = [dead_frame(n) for n in range(4)]
     frames.append(

@@ -14,6 +14,17 @@ from letter_worker import LetterWorker
 pytestmark = pytest.mark.xdist_group("dead letters")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def slow(worker: LetterWorker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The ids of tasks whose ends take seconds to come: they do while other tests run."""
+    survivor = tmp_path_factory.mktemp("killed") / "survivor"
+    return {
+        "kills_always": worker.send("kills_always"),
+        "killed": worker.send("killed", str(survivor)),
+        "hangs": worker.send("hangs"),
+    }
+
+
 def envelope(body: bytes, queue: str = "maintenance", **changes: Any) -> dict[str, Any]:
     """A message as it lies on a queue, with a body of any kind."""
     task_id = str(uuid4())
@@ -29,41 +40,6 @@ def envelope(body: bytes, queue: str = "maintenance", **changes: Any) -> dict[st
             "body_encoding": "base64",
         },
     } | changes
-
-
-def test_a_killed_process_loses_nothing_the_task_is_done_by_redelivery(
-    worker: LetterWorker, tmp_path: Path
-) -> None:
-    worker.send("killed", str(tmp_path / "survivor"))
-    worker.wait_for(lambda: worker.ended("killed", "success") == 1, "success")
-    assert worker.letters("killed") == []
-    assert worker.redis.keys("hadron:starts:*") == []
-
-
-def test_a_task_that_kills_every_process_is_given_up(worker: LetterWorker) -> None:
-    task_id = worker.send("kills_always")
-    # A pool may take ten seconds to be sure that one of its processes is gone.
-    (letter,) = worker.wait_for(lambda: worker.letters("kills_always"), "the letter", 60)
-    assert (letter["error_type"], letter["task_id"]) == ("WorkerLostError", task_id)
-    assert letter["attempts"] == 3
-    assert "3 times" in letter["message"]
-
-
-def test_a_task_out_of_memory_is_a_letter_and_does_not_end_its_worker(
-    worker: LetterWorker,
-) -> None:
-    task_id = worker.send("out_of_memory")
-    (letter,) = worker.wait_for(lambda: worker.letters("out_of_memory"), "the letter")
-    assert (letter["error_type"], letter["task_id"]) == ("MemoryError", task_id)
-    worker.wait_for(lambda: worker.ended("out_of_memory", "failure") == 1, "the end")
-    assert worker.celery.control.ping(timeout=2, limit=1)
-
-
-def test_a_hard_time_limit_is_a_letter(worker: LetterWorker) -> None:
-    task_id = worker.send("hangs")
-    (letter,) = worker.wait_for(lambda: worker.letters("hangs"), "the letter")
-    assert (letter["error_type"], letter["task_id"]) == ("TimeLimitExceeded", task_id)
-    assert (letter["args"], letter["attempts"]) == ([], 1)
 
 
 def test_an_unknown_task_is_a_letter(worker: LetterWorker) -> None:
@@ -159,3 +135,37 @@ def test_expired_work_is_a_letter_unless_another_comes(worker: LetterWorker) -> 
     )
     assert len(worker.letters("misconfigured", error_type="Expired")) == 1
     assert worker.letters("poke", args=["expired"]) == []
+
+
+def test_a_killed_process_loses_nothing_the_task_is_done_by_redelivery(
+    worker: LetterWorker, slow: dict[str, str]
+) -> None:
+    worker.wait_for(lambda: worker.ended("killed", "success") == 1, "success")
+    assert worker.letters("killed") == []
+    assert worker.redis.exists(f"hadron:starts:{slow['killed']}") == 0
+
+
+def test_a_task_that_kills_every_process_is_given_up(
+    worker: LetterWorker, slow: dict[str, str]
+) -> None:
+    # A pool may take ten seconds to be sure that one of its processes is gone.
+    (letter,) = worker.wait_for(lambda: worker.letters("kills_always"), "the letter", 60)
+    assert (letter["error_type"], letter["task_id"]) == ("WorkerLostError", slow["kills_always"])
+    assert letter["attempts"] == 3
+    assert "3 times" in letter["message"]
+
+
+def test_a_task_out_of_memory_is_a_letter_and_does_not_end_its_worker(
+    worker: LetterWorker,
+) -> None:
+    task_id = worker.send("out_of_memory")
+    (letter,) = worker.wait_for(lambda: worker.letters("out_of_memory"), "the letter")
+    assert (letter["error_type"], letter["task_id"]) == ("MemoryError", task_id)
+    worker.wait_for(lambda: worker.ended("out_of_memory", "failure") == 1, "the end")
+    assert worker.celery.control.ping(timeout=2, limit=1)
+
+
+def test_a_hard_time_limit_is_a_letter(worker: LetterWorker, slow: dict[str, str]) -> None:
+    (letter,) = worker.wait_for(lambda: worker.letters("hangs"), "the letter")
+    assert (letter["error_type"], letter["task_id"]) == ("TimeLimitExceeded", slow["hangs"])
+    assert (letter["args"], letter["attempts"]) == ([], 1)
