@@ -124,6 +124,9 @@ class TaskAgain:
 
 Again = FrameAgain | TaskAgain
 
+MOST_BYTES = 8 * 1024**2
+"""Frames of a batch to send again, but for the last."""
+
 _LETTER = sql.SQL(
     "id, kind, status, fingerprint, venue, connection, raw_frame, received_at_ns, task_id,"
     " task_name, args, kwargs, queue, error_type, message, place, traceback, attempts,"
@@ -139,10 +142,16 @@ _GROUPS = sql.SQL("""
     JOIN dead_letters d ON d.id = g.newest_id
     ORDER BY g.last_failed_at DESC LIMIT %(limit)s
 """)
+# Frames may be megabytes: a batch ends where they reach a size that memory can hold.
 _TAKE = sql.SQL("""
+    WITH next AS (
+        SELECT id, coalesce(octet_length(raw_frame), 0) AS size FROM dead_letters
+        WHERE {where} AND id > %(after)s ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    ), batch AS (
+        SELECT id, sum(size) OVER (ORDER BY id) - size AS size_before FROM next
+    )
     UPDATE dead_letters SET status = 'retrying', retried_at = now()
-    WHERE id IN (SELECT id FROM dead_letters WHERE {where} AND id > %(after)s
-                 ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM batch WHERE size_before < %(most_bytes)s)
     RETURNING id, kind, venue, raw_frame, received_at_ns, connection,
               identity, task_name, args, kwargs, queue
 """)
@@ -185,7 +194,7 @@ def statistics(connection: PgConnection) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def letters(connection: PgConnection, chosen: Chosen, *, page: int = 500) -> Iterator[Letter]:
+def letters(connection: PgConnection, chosen: Chosen, *, page: int = 100) -> Iterator[Letter]:
     """The letters meant, oldest first, read a page at a time."""
     where, values = chosen.where()
     query = sql.SQL(
@@ -217,7 +226,10 @@ def take_for_retry(
     """
     where, values = replace(chosen, retryable=True).where()
     with connection, connection.cursor() as cursor:
-        cursor.execute(_TAKE.format(where=where), values | {"after": after, "batch": batch})
+        cursor.execute(
+            _TAKE.format(where=where),
+            values | {"after": after, "batch": batch, "most_bytes": MOST_BYTES},
+        )
         rows = cursor.fetchall()
     return sorted((_again(row) for row in rows), key=lambda one: one.letter_id)
 

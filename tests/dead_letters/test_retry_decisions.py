@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,6 +69,73 @@ def test_what_is_away_is_waited_for_however_long(error: Exception) -> None:
     assert again is not None
     assert again.wait_s <= LONGEST_WAIT_S
     assert again.past == Past(waits=100_001, failures=2, first_failed_at=EARLIER)
+
+
+WAITED_FOR = {
+    "57P01": "SELECT pg_terminate_backend(pg_backend_pid())",
+    "57014": "SET statement_timeout = '20ms'; SELECT pg_sleep(5)",
+    "55P03": "SET lock_timeout = '20ms'; SELECT pg_advisory_lock(2)",
+    "25006": "SET default_transaction_read_only = on; COMMIT; CREATE TABLE unwanted ()",
+    # It waits for lock 2 while its holder waits for lock 1.
+    "40P01": "SET deadlock_timeout = '20ms'; SELECT pg_advisory_lock(2)",
+}
+NOT_WAITED_FOR = {
+    "42601": "SELEC 1",
+    "42P01": "SELECT 1 FROM nowhere",
+    "22012": "SELECT 1 / 0",
+    "23505": "CREATE TEMP TABLE once (id int UNIQUE); INSERT INTO once VALUES (1), (1)",
+}
+
+
+@pytest.mark.parametrize("code", WAITED_FOR)
+def test_what_a_server_refuses_for_a_moment_is_waited_for(
+    module_database_url: str, code: str
+) -> None:
+    error = refusal(module_database_url, WAITED_FOR[code], deadlock=code == "40P01")
+    # A connection may break before the server's reason is read.
+    assert error.pgcode == code or (code == "57P01" and error.pgcode is None)
+    again = decide(error, Past(failures=2), 3, NOW)
+    assert again is not None
+    assert again.past.waits == 1
+
+
+@pytest.mark.parametrize("code", NOT_WAITED_FOR)
+def test_what_a_server_refuses_for_good_is_not(module_database_url: str, code: str) -> None:
+    error = refusal(module_database_url, NOT_WAITED_FOR[code], deadlock=False)
+    assert error.pgcode == code
+    assert decide(error, Past(failures=2), 3, NOW) is None
+
+
+def refusal(database_url: str, statements: str, *, deadlock: bool) -> psycopg2.Error:
+    """What a server says to statements while another session holds lock 2.
+
+    With ``deadlock`` that one waits for lock 1, which these statements' session holds.
+    """
+    with (
+        closing(psycopg2.connect(database_url)) as holder,
+        holder.cursor() as held,
+        ThreadPoolExecutor(1) as pool,
+        closing(psycopg2.connect(database_url)) as asking,
+        asking.cursor() as cursor,
+    ):
+        held.execute("SELECT pg_advisory_lock(2)")
+        if deadlock:
+            cursor.execute("SELECT pg_advisory_lock(1)")
+            pool.submit(held.execute, "SELECT pg_advisory_lock(1)")
+            _wait_until_somebody_waits(database_url)
+        with pytest.raises(psycopg2.Error) as raised:
+            cursor.execute(statements)
+        return raised.value
+
+
+def _wait_until_somebody_waits(database_url: str) -> None:
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        for _ in range(400):
+            cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            if cursor.fetchone():
+                return
+            time.sleep(0.02)
+    raise AssertionError("nobody waits")
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,17 @@ def test_letters_are_taken_in_batches_each_once(connection: PgConnection) -> Non
     assert len(seen) == len(set(seen)) == 10
 
 
+def test_a_batch_of_large_frames_is_a_small_one(connection: PgConnection) -> None:
+    large = [RawFrame(b"x" * 3_000_000, NOON_NS + n, "kalshi-1") for n in range(5)]
+    writer(broken=False).write(connection, large)
+    first = letter_box.take_for_retry(connection, Chosen(), after=0, batch=100)
+    second = letter_box.take_for_retry(
+        connection, Chosen(statuses=("dead",)), after=first[-1].letter_id, batch=100
+    )
+    assert [one.received_ns - NOON_NS for one in frames_of(first)] == [0, 1, 2]
+    assert [one.received_ns - NOON_NS for one in frames_of(second)] == [3, 4]
+
+
 @pytest.mark.usefixtures("failed")
 def test_discarded_letters_are_kept_and_left_alone(connection: PgConnection) -> None:
     assert letter_box.discard(connection, Chosen(error="MalformedFrame")) == 3
