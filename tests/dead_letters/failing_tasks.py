@@ -72,6 +72,13 @@ def out_of_memory() -> None:
     raise MemoryError
 
 
+@app.task(name="test.sleeps", base=HadronTask)  # type: ignore[untyped-decorator]
+def sleeps(started: str) -> None:
+    """Says that it started, and sleeps until somebody ends it."""
+    Path(started).touch()
+    time.sleep(60)
+
+
 @app.task(name="test.hangs", base=HadronTask, time_limit=1)  # type: ignore[untyped-decorator]
 def hangs() -> None:
     """Runs into its hard time limit."""

@@ -124,6 +124,16 @@ def test_revoked_work_is_a_letter(worker: LetterWorker, tmp_path: Path) -> None:
     assert letter["task_id"] == task_id
 
 
+def test_work_revoked_while_it_runs_is_a_letter(worker: LetterWorker, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    task_id = worker.send("sleeps", str(started))
+    worker.wait_for(started.exists, "the start")
+    worker.celery.control.revoke(task_id, terminate=True)
+    (letter,) = worker.wait_for(lambda: worker.letters("sleeps"), "the letter")
+    assert (letter["error_type"], letter["task_id"]) == ("Revoked", task_id)
+    assert letter["attempts"] == 1
+
+
 def test_expired_work_is_a_letter_unless_another_comes(worker: LetterWorker) -> None:
     scheduled = {"hadron": {"scheduled": True}}
     worker.send("misconfigured", "followed by another", expires=-5, headers=scheduled)
