@@ -20,6 +20,9 @@ from hadron_tasks.pokes import DRAIN_QUEUE, DRAIN_TASK
 from hadron_tasks.settings import Settings, get_settings
 
 MAINTENANCE_QUEUE = "maintenance"
+MARKETS_QUEUE = "markets"
+"""Watching prices across markets: on a queue of its own, so that a backlog of frames or a crawl
+does not make it late."""
 REST_QUEUE = "rest"
 """Work that waits for an exchange's REST API: on a queue of its own, so it delays no drain."""
 
@@ -48,6 +51,8 @@ LOOK_UP_NEW_EVERY_S = 60.0
 LOOK_UP_NEW_POLYGON_EVERY_S = 15.0
 """Polygon's free plan allows a request every twelve seconds, and none is waited for."""
 PLAN_BACKFILLS_EVERY_S = 15.0
+WATCH_EVERY_S = 5.0
+"""A stretch of watching prices is a little shorter."""
 """How often beat looks for gaps that can be filled, and for runs whose task was lost."""
 CHECK_BOOKS_EVERY_S = 180.0
 """How often some rebuilt order books are compared with the exchange's own."""
@@ -80,7 +85,9 @@ def make_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         task_time_limit=TIME_LIMIT_S,
         task_default_queue=MAINTENANCE_QUEUE,
-        task_queues=[_queue(DRAIN_QUEUE), _queue(MAINTENANCE_QUEUE), _queue(REST_QUEUE)],
+        task_queues=[
+            _queue(name) for name in (DRAIN_QUEUE, MAINTENANCE_QUEUE, REST_QUEUE, MARKETS_QUEUE)
+        ],
         task_routes={DRAIN_TASK: {"queue": DRAIN_QUEUE}},
         # Events are what Flower shows.
         worker_send_task_events=True,
@@ -136,7 +143,7 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         "schedule": STORE_LETTERS_EVERY_S,
         "options": {"expires": STORE_LETTERS_EVERY_S},
     }
-    for name in ("keep_partitions", "tidy_streams"):
+    for name in ("keep_partitions", "tidy_streams", "drop_reconciliations"):
         schedule[name.replace("_", "-")] = {
             "task": f"hadron.{name}",
             "schedule": HOUSEKEEPING_EVERY_S,
@@ -147,6 +154,12 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "task": "hadron.check_books",
             "schedule": CHECK_BOOKS_EVERY_S,
             "options": {"expires": CHECK_BOOKS_EVERY_S, "queue": REST_QUEUE},
+        }
+    if "kalshi" in settings.venues:
+        schedule["watch-markets"] = {
+            "task": "hadron.watch_markets",
+            "schedule": WATCH_EVERY_S,
+            "options": {"queue": MARKETS_QUEUE, "expires": WATCH_EVERY_S},
         }
     schedule |= _completeness_schedule(settings)
     return schedule | _crawl_schedule(settings.venues)

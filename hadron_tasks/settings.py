@@ -219,6 +219,9 @@ class Settings(SecretFileSettings, BaseSettings):
     crawl_history_days: int = Field(default=30, ge=1)
     """How long the records of crawls that have ended are kept."""
 
+    reconciliation_retention_days: int = Field(default=30, ge=1)
+    """Days after which price reconciliations are dropped."""
+
     # Observability
     metrics_address: str = "127.0.0.1"
     """Where the fleet's metrics and those of streamers are served; ``0.0.0.0`` in a container."""

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-console = Console()
+console = Console(emoji=False)
+"""Without emoji: ``:up:`` in a key is not meant as one."""
 
 
 def print_json(document: Any) -> None:

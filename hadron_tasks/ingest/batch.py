@@ -22,6 +22,7 @@ from hadron_tasks.store.accounts import Counts
 from hadron_tasks.store.dead_letters import DeadFrame, resolve_letters, write_dead_frames
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
 from hadron_tasks.store.latest_quotes import write_latest
+from hadron_tasks.store.mapping import mapping_version
 from hadron_tasks.store.partitions import KnownPartitions, day_number
 from hadron_tasks.store.session import blames_the_data, is_transient
 from hadron_tasks.store.ticks import Row, write_ticks
@@ -55,6 +56,8 @@ class BatchWriter:
         self._worker = worker
         self._partitions = KnownPartitions()
         self.tallies = Tallies(rules.venue)
+        self.quoted: set[str] = set()
+        """Instruments whose newest state changed, until somebody tells of it."""
 
     def decode(self, entries: Sequence[Entry]) -> Decoded:
         """Read a batch's frames; needs no database, so it may be done while another is written."""
@@ -116,6 +119,8 @@ class BatchWriter:
         tickers = {tick.ticker for tick in found.ticks}
         subjects = {event.ticker for event in found.lifecycle if event.ticker is not None}
         wanted = tickers | subjects
+        with connection, connection.cursor() as cursor:
+            self._cache.keep_up(mapping_version(cursor))
         known = sum(self._cache.get(venue, ticker) is not None for ticker in wanted)
         ids = resolve_instruments(connection, self._cache, venue, wanted, self._rules.describe)
         self.tallies.looked_up(known, len(wanted) - known)
@@ -140,7 +145,8 @@ class BatchWriter:
                 gaps=len(decoded.gaps),
             )
             accounts.add_counts(cursor, venue, self._worker, now, counts)
-            write_latest(cursor, rows)
+            quoted = write_latest(cursor, rows, self._cache.elsewhere(venue))
+        self.quoted.update(quoted)
         self.tallies.stored(found, decoded.dead)
         return counts
 

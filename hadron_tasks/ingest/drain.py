@@ -12,7 +12,7 @@ import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from sqlalchemy import Engine
 
-from hadron_tasks import counters
+from hadron_tasks import counters, quote_changes
 from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.ingest.batch import BatchWriter, Decoded
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
@@ -168,6 +168,8 @@ class Drain:
             for bucket, count in buckets.items():
                 pipeline.hincrby(key, str(bucket), count)
             counters.enqueue(pipeline, self._writer.tallies.take())
+            quote_changes.enqueue(pipeline, self._writer.quoted)
+            self._writer.quoted.clear()
             pipeline.execute()
 
 

@@ -236,6 +236,7 @@ class Fleet:
             for number in range(1, self.options.workers + 1)
         }
         workers["worker-rest"] = ("rest", 1)
+        workers["worker-markets"] = ("markets", 1)
         for name, (queues, concurrency) in workers.items():
             self._run(
                 name,

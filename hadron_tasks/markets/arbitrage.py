@@ -7,11 +7,11 @@ place, with the sizes that are on the books and the exchange's fees and rounding
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
-from itertools import combinations
 from typing import NamedTuple
 
 from hadron_tasks.markets.fees import cost_of
@@ -133,19 +133,29 @@ def implication(quotes: Quotes, if_this: Claim, then_that: Claim, now: datetime)
     return _finding(quotes, Kind.IMPLICATION, assumption, claims, _ONE, now)
 
 
-def ladder(
-    quotes: Quotes, rungs: Sequence[Claim], now: datetime, *, changed: str | None = None
-) -> Iterator[Finding]:
+def ladder(quotes: Quotes, rungs: Sequence[Claim], now: datetime) -> Iterator[Finding]:
     """Rungs of which each implies every one after it: above 60, above 50, above 40 ...
 
-    Args:
-        changed: Look only at pairs with this market: the others were looked at before.
+    A rung's opposite is compared with the cheapest rungs after it, as long as both together cost
+    less than a dollar: a ladder in order takes one pass, and none of its pairs is looked at.
     """
-    for if_this, then_that in combinations(rungs, 2):
-        if changed is None or changed in (if_this.ticker, then_that.ticker):
-            found = implication(quotes, if_this, then_that, now)
-            if found is not None:
-                yield found
+    cheap: list[tuple[Decimal, int]] = []
+    """The prices at which rungs are offered, cheapest last, of those behind the one looked at."""
+    for at in range(len(rungs) - 1, -1, -1):
+        quote = quotes.get(rungs[at].ticker)
+        if quote is None:
+            continue
+        against = quote.offer(rungs[at].side.opposite)
+        if against is not None and cheap and against.price + cheap[-1][0] < _ONE:
+            for price, behind in reversed(cheap):
+                if against.price + price >= _ONE:
+                    break
+                found = implication(quotes, rungs[at], rungs[behind], now)
+                if found is not None:
+                    yield found
+        offer = quote.offer(rungs[at].side)
+        if offer is not None:
+            insort(cheap, (offer.price, at), key=lambda entry: -entry[0])
 
 
 def combo(quotes: Quotes, ticker: str, legs: Sequence[Claim], now: datetime) -> Iterator[Finding]:

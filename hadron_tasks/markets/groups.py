@@ -8,16 +8,20 @@ follows from a group (implies, excludes, complements ...) follows from its kind 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
 from hadron_tasks.markets.arbitrage import Claim
+from hadron_tasks.markets.exhaustive import covers_everything
+from hadron_tasks.markets.facts import MarketFacts
 from hadron_tasks.markets.prices import Side
+from hadron_tasks.markets.underlyings import VENUE as UNDERLYING_VENUE
+from hadron_tasks.markets.underlyings import underlying_of
 from hadron_tasks.tickers import ParsedTicker
-from hadron_tasks.tickers.parsed import Direction, Family
+from hadron_tasks.tickers.parsed import Direction, Family, MarketType, OutcomeKind
 
 _GREATER = {"greater": 1, "greater_or_equal": 0}
 """Strike types whose YES is the upper side; 1 where the strike itself is not part of it."""
@@ -46,6 +50,10 @@ class GroupKind(StrEnum):
     """One question by several dates: by March implies by June."""
     COMBO = "combo"
     """A combo, at the front, and its legs."""
+    EXHAUSTIVE = "exhaustive"
+    """An exclusive event of which one market settles YES for sure: nothing else can happen."""
+    UNDERLYING = "underlying"
+    """Markets on a number that another venue carries."""
 
 
 class EdgeKind(StrEnum):
@@ -55,21 +63,17 @@ class EdgeKind(StrEnum):
     EXCLUDES = "excludes"
     SAME_GAME = "same_game"
     SAME_EVENT = "same_event"
+    COMPLEMENTS = "complements"
     LEG_OF = "leg_of"
+    UNDERLYING_OF = "underlying_of"
 
 
-class MarketFacts(NamedTuple):
-    """What is known of a market that tells which groups it is in."""
-
-    ticker: str
-    event_ticker: str
-    parsed: ParsedTicker | None
-    mutually_exclusive: bool | None = None
-    """Of its event, as the exchange says."""
-    strike_type: str | None = None
-    floor_strike: Decimal | None = None
-    cap_strike: Decimal | None = None
-    legs: tuple[Claim, ...] = ()
+_FROM_THE_FIRST = {
+    GroupKind.EXCLUSIVE: EdgeKind.EXCLUDES,
+    GroupKind.GAME: EdgeKind.SAME_GAME,
+    GroupKind.EVENT: EdgeKind.SAME_EVENT,
+}
+"""What each pair of a group's members has: named from the first to the others."""
 
 
 class Membership(NamedTuple):
@@ -93,8 +97,28 @@ class Edge(NamedTuple):
     target: Claim
 
 
-def memberships(market: MarketFacts) -> Iterator[Membership]:
-    """The groups that a market is in."""
+def event_memberships(
+    markets: Sequence[MarketFacts], mapped: Mapping[str, str] | None = None
+) -> Iterator[Membership]:
+    """The groups that the markets of one event are in.
+
+    Args:
+        markets: All of the event: whether one of them has to come true depends on all.
+        mapped: See :func:`~hadron_tasks.markets.underlyings.underlying_of`.
+    """
+    for market in markets:
+        yield from memberships(market, mapped)
+    if markets and markets[0].mutually_exclusive and covers_everything(markets):
+        for market in markets:
+            yield Membership(
+                GroupKind.EXHAUSTIVE, market.event_ticker, market.ticker, Side.YES, Decimal(0)
+            )
+
+
+def memberships(
+    market: MarketFacts, mapped: Mapping[str, str] | None = None
+) -> Iterator[Membership]:
+    """The groups that a market is in by itself."""
     yes, first = Side.YES, Decimal(0)
     if market.legs:
         yield Membership(GroupKind.COMBO, market.ticker, market.ticker, yes, first)
@@ -110,9 +134,12 @@ def memberships(market: MarketFacts) -> Iterator[Membership]:
         return
     if (game := _game_key(parsed)) is not None:
         yield Membership(GroupKind.GAME, game, market.ticker, yes, first)
-    if not market.mutually_exclusive and (rung := _rung(market, parsed)) is not None:
+    if (rung := _rung(market, parsed, game)) is not None:
         key, position = rung
         yield Membership(GroupKind.LADDER, key, market.ticker, yes, position)
+    if (underlying := underlying_of(parsed.series, mapped)) is not None:
+        key = f"{UNDERLYING_VENUE}:{underlying.ticker}"
+        yield Membership(GroupKind.UNDERLYING, key, market.ticker, yes, first)
     if parsed.family is Family.DEADLINE and parsed.deadline is not None:
         by = parsed.deadline
         # "By March" and "by March 15" are not compared: whether a month's first or last day is
@@ -123,7 +150,7 @@ def memberships(market: MarketFacts) -> Iterator[Membership]:
 
 
 def edges(group: Sequence[Membership]) -> Iterator[Edge]:
-    """What follows from one group, in its order.
+    """What follows from one group for its members, in its order.
 
     On a ladder only neighbours are named: the rest follows from them.
     """
@@ -141,15 +168,12 @@ def edges(group: Sequence[Membership]) -> Iterator[Edge]:
         case GroupKind.COMBO:
             for leg in claims[1:]:
                 yield Edge(EdgeKind.LEG_OF, leg, claims[0])
-        case GroupKind.EXCLUSIVE:
+        case GroupKind.EXHAUSTIVE:
+            if len(claims) == 2:
+                yield Edge(EdgeKind.COMPLEMENTS, claims[0], claims[1])
+        case kind if kind in _FROM_THE_FIRST:
             for one in claims[1:]:
-                yield Edge(EdgeKind.EXCLUDES, claims[0], one)
-        case GroupKind.GAME:
-            for one in claims[1:]:
-                yield Edge(EdgeKind.SAME_GAME, claims[0], one)
-        case GroupKind.EVENT:
-            for one in claims[1:]:
-                yield Edge(EdgeKind.SAME_EVENT, claims[0], one)
+                yield Edge(_FROM_THE_FIRST[kind], claims[0], one)
 
 
 def rungs(group: Iterable[Membership]) -> list[Claim]:
@@ -165,8 +189,16 @@ def _game_key(parsed: ParsedTicker) -> str | None:
     return f"{parsed.league or parsed.sport or parsed.series}:{parsed.when.iso()}:{teams}"
 
 
-def _rung(market: MarketFacts, parsed: ParsedTicker) -> tuple[str, Decimal] | None:
+def _rung(
+    market: MarketFacts, parsed: ParsedTicker, game: str | None
+) -> tuple[str, Decimal] | None:
     """The ladder a strike stands on, and where; the exchange's own strike first."""
+    if game is not None and parsed.market_type is MarketType.MONEYLINE:
+        # To win is to win by more than nothing: where the ladder of a team's spreads ends.
+        wins = parsed.outcome is not None and parsed.outcome.kind is OutcomeKind.TEAM
+        return (_margin_key(game, parsed), -_NEXT_TO) if wins else None
+    if market.mutually_exclusive:
+        return None
     strike = parsed.strike
     inclusive: int | None
     if (inclusive := _GREATER.get(market.strike_type or "")) is not None:
@@ -183,9 +215,15 @@ def _rung(market: MarketFacts, parsed: ParsedTicker) -> tuple[str, Decimal] | No
         return None
     # Of two rungs at one number, more than it implies at least it, and less than it at most it.
     edge = value + inclusive * _NEXT_TO
+    if game is not None and upward and parsed.market_type is MarketType.SPREAD and value >= 0:
+        return _margin_key(game, parsed), -edge
     direction = "up" if upward else "down"
     key = f"{market.event_ticker}:{direction}:{parsed.period or ''}:{_subject(parsed)}"
     return key, -edge if upward else edge
+
+
+def _margin_key(game: str, parsed: ParsedTicker) -> str:
+    return f"{game}:margin:{_subject(parsed)}"
 
 
 def _subject(parsed: ParsedTicker) -> str:

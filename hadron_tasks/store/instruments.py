@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
@@ -12,8 +12,9 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 _NAMESPACE = UUID("6b1f3d2a-0f5e-5d0c-9d53-7b6c3a4e9f10")
 
 _LOOK_UP = """
-    SELECT venue_instrument_id, instrument_id::text FROM instrument_venue_mapping
-    WHERE venue = %s AND venue_instrument_id = ANY(%s)
+    SELECT m.venue_instrument_id, m.instrument_id::text, i.primary_source <> m.venue
+    FROM instrument_venue_mapping m JOIN instruments i ON i.id = m.instrument_id
+    WHERE m.venue = %s AND m.venue_instrument_id = ANY(%s)
 """
 _CREATE = """
     INSERT INTO instruments (id, ticker, asset_class, primary_source, venue, name)
@@ -73,6 +74,8 @@ class InstrumentCache:
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
         self._ids: dict[tuple[str, str], str] = {}
+        self._elsewhere: dict[str, set[str]] = {}
+        self._version: int | None = None
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -88,9 +91,24 @@ class InstrumentCache:
                 del self._ids[key]
         self._ids[(venue, ticker)] = instrument_id
 
+    def elsewhere(self, venue: str) -> Collection[str]:
+        """The instruments met at ``venue`` whose prices another venue is trusted for."""
+        return self._elsewhere.get(venue, frozenset())
+
+    def put_elsewhere(self, venue: str, instrument_ids: Iterable[str]) -> None:
+        """Remember that another venue is trusted for the prices of instruments."""
+        self._elsewhere.setdefault(venue, set()).update(instrument_ids)
+
+    def keep_up(self, version: int) -> None:
+        """Forget everything if the mapping's version is not the one that was seen last."""
+        if self._version not in (None, version):
+            self.clear()
+        self._version = version
+
     def clear(self) -> None:
         """Forget everything: the mapping was changed elsewhere."""
         self._ids.clear()
+        self._elsewhere.clear()
 
 
 def resolve_instruments(
@@ -116,7 +134,9 @@ def resolve_instruments(
         else:
             found[ticker] = known
     if unknown:
-        looked_up = _look_up_or_create(connection, venue, unknown, describe)
+        looked_up, elsewhere = _look_up_or_create(connection, venue, unknown, describe)
+        if elsewhere:
+            cache.put_elsewhere(venue, elsewhere)
         for ticker, instrument_id in looked_up.items():
             cache.put(venue, ticker, instrument_id)
         found.update(looked_up)
@@ -130,10 +150,13 @@ def map_instruments(cursor: Cursor, instrument_ids: list[str]) -> None:
 
 def _look_up_or_create(
     connection: PgConnection, venue: str, tickers: list[str], describe: Describe
-) -> dict[str, str]:
+) -> tuple[dict[str, str], list[str]]:
+    """Instrument ids by ticker, and those of them whose prices another venue is trusted for."""
     with connection, connection.cursor() as cursor:
         cursor.execute(_LOOK_UP, (venue, tickers))
-        found: dict[str, str] = dict(cursor.fetchall())
+        rows = cursor.fetchall()
+        found: dict[str, str] = {name: instrument for name, instrument, _ in rows}
+        elsewhere: list[str] = [instrument for _, instrument, other in rows if other]
         missing = [ticker for ticker in tickers if ticker not in found]
         if missing:
             new = [describe(venue, ticker) for ticker in missing]
@@ -150,5 +173,5 @@ def _look_up_or_create(
             )
             cursor.execute(_MAP, (venue, missing))
             cursor.execute(_LOOK_UP, (venue, missing))
-            found.update(cursor.fetchall())
-    return found
+            found.update((name, instrument) for name, instrument, _ in cursor.fetchall())
+    return found, elsewhere

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
@@ -86,25 +86,38 @@ class _Latest:
         )
 
 
-def write_latest(cursor: Cursor, rows: Iterable[tuple[str, HadronTick]]) -> None:
+def write_latest(
+    cursor: Cursor,
+    rows: Iterable[tuple[str, HadronTick]],
+    elsewhere: Collection[str] = frozenset(),
+) -> list[str]:
     """Bring ``latest_quotes`` up to date with ticks; older ones change nothing.
 
     Call it last in a transaction: it locks the rows of busy instruments until the commit.
+
+    Args:
+        elsewhere: Instruments whose prices another venue is trusted for: left alone.
+
+    Returns:
+        The instruments whose rows were written.
     """
     latest: dict[str, _Latest] = {}
     for instrument_id, tick in rows:
         if tick.tick_type is TickType.BOOK_DELTA:
+            continue
+        if elsewhere and instrument_id in elsewhere:
             continue
         state = latest.get(instrument_id)
         if state is None:
             state = latest[instrument_id] = _Latest(tick.venue)
         state.fold(tick)
     if not latest:
-        return
+        return []
     lines = "".join([state.line(instrument_id) for instrument_id, state in latest.items()])
     cursor.execute(_MAKE_STAGING)
     cursor.copy_expert(_COPY, StringIO(lines))
     cursor.execute(_UPSERT)
+    return list(latest)
 
 
 def _time(microseconds: int) -> str:

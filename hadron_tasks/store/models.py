@@ -74,6 +74,7 @@ class Instrument(Base):
             "created_at",
             postgresql_where=text("display_name IS NULL"),
         ),
+        Index("ix_instruments_updated_at", "updated_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
@@ -179,6 +180,7 @@ class Event(Base):
     """A Kalshi event: one real-world occurrence, with its markets."""
 
     __tablename__ = "events"
+    __table_args__ = (Index("ix_events_updated_at", "updated_at"),)
 
     event_ticker: Mapped[str] = mapped_column(primary_key=True)
     series_ticker: Mapped[str | None] = mapped_column(index=True)
@@ -197,18 +199,37 @@ class Event(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
-class MarketRelationship(Base):
-    """A typed edge between two instruments: same game, same ladder, implies, leg of."""
+class MarketGroupMember(Base):
+    """A market's place in a group: an event, a game, a ladder of strikes, a combo and its legs.
 
-    __tablename__ = "market_relationships"
+    What follows from it for two of the members is in the view ``market_relationships``.
+    """
 
-    from_instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"), primary_key=True)
-    to_instrument_id: Mapped[UUID] = mapped_column(
-        ForeignKey("instruments.id"), primary_key=True, index=True
-    )
+    __tablename__ = "market_group_members"
+
     kind: Mapped[str] = mapped_column(primary_key=True)
-    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
-    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    ticker: Mapped[str] = mapped_column(primary_key=True)
+    side: Mapped[str] = mapped_column(primary_key=True)
+    """``no`` where a combo needs that its leg does not come true; ``yes`` everywhere else."""
+    # No foreign key: a combo may come before its legs.
+    instrument_id: Mapped[UUID] = mapped_column(index=True)
+    position: Mapped[Decimal]
+    """Members stand in this order: on a ladder each implies those after it."""
+    event_ticker: Mapped[str] = mapped_column(index=True)
+    """Of the market that says so: with its event these rows are made anew."""
+
+
+class MarketGrouping(Base):
+    """How far the grouping of a venue's markets has come."""
+
+    __tablename__ = "market_grouping"
+
+    venue: Mapped[str] = mapped_column(primary_key=True)
+    grouped_until: Mapped[datetime]
+    """Every change of an instrument or event before it is in the groups."""
+    version: Mapped[int] = mapped_column(server_default="0")
+    """Raised with every change of a group, so that whoever remembers groups forgets them."""
 
 
 class Tick(Base):
@@ -687,6 +708,7 @@ class PriceReconciliation(Base):
     """A prediction market's price beside the one its underlying implies, with the inputs."""
 
     __tablename__ = "price_reconciliations"
+    __table_args__ = (Index("ix_price_reconciliations_computed_at", "computed_at"),)
 
     instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
     computed_at: Mapped[datetime] = mapped_column(primary_key=True)
@@ -702,13 +724,36 @@ class ArbitrageOpportunity(Base):
     """A set of prices that would have paid whatever happened; logged, never traded."""
 
     __tablename__ = "arbitrage_opportunities"
+    __table_args__ = (
+        Index(
+            "ix_arbitrage_opportunities_live",
+            "fingerprint",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("ix_arbitrage_opportunities_last_seen_at", "last_seen_at"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     kind: Mapped[str]
     fingerprint: Mapped[str] = mapped_column(index=True)
+    """Kind and legs: one row lives for each at a time."""
+    scope: Mapped[str] = mapped_column(server_default="")
+    """The group of markets it was found in, or the market."""
+    assumption: Mapped[str] = mapped_column(server_default="")
+    """What has to be true for it, in words."""
     legs: Mapped[list[Any]]
+    """What to buy: ticker, side, price, size offered, and the quote behind it."""
+    pays: Mapped[Decimal] = mapped_column(server_default="0")
+    """What one set pays at least, dollars."""
     profit_per_set: Mapped[Decimal]
     sets: Mapped[Decimal]
+    """How many the books offered."""
+    fees: Mapped[Decimal] = mapped_column(server_default="0")
+    profit: Mapped[Decimal] = mapped_column(server_default="0")
+    """Of all sets after fees, dollars, when it was last seen."""
+    best_profit: Mapped[Decimal] = mapped_column(server_default="0")
+    best_seen_at: Mapped[datetime | None]
     detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     first_seen_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     last_seen_at: Mapped[datetime] = mapped_column(server_default=_NOW)

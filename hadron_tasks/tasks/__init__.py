@@ -9,6 +9,7 @@ from hadron_tasks.tasks import (
     dead_letters,
     drain,
     heartbeat,
+    markets,
     partitions,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "dead_letters",
     "drain",
     "heartbeat",
+    "markets",
     "partitions",
 ]

@@ -1,8 +1,9 @@
 """The simulator's HTTP control port: JSON in, JSON out.
 
 ``GET /stats``, ``GET /markets``, ``POST /rate``, ``POST /pause``, ``POST /resume``,
-``POST /clock``, ``POST /faults`` and ``POST /rest``. A new resource is a handler class and a line
-in :data:`_ROUTES`. The same port serves the REST sides of both simulated exchanges.
+``POST /clock``, ``POST /faults``, ``POST /rest`` and ``POST /plants``. A new resource is a handler
+class and a line in :data:`_ROUTES`. The same port serves the REST sides of both simulated
+exchanges.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from streamer.simulator.connections import GOING_AWAY, Ending
 from streamer.simulator.faults import Faults, Malformation
 from streamer.simulator.kalshi_forms import PRICE_TEXT
 from streamer.simulator.market import ONE_DOLLAR, Market
+from streamer.simulator.plants import PlantKind, Spoiler
 from streamer.simulator.polygon_rest_views import polygon_rest_routes
 from streamer.simulator.rest_faults import ErrorForm, RestFault, RestFaultKind
 from streamer.simulator.rest_views import rest_routes
@@ -178,6 +180,13 @@ class _RestChange(_Request):
     polygon_requests_per_minute: int | None = Field(default=None, ge=1)
 
 
+class _Plant(_Request):
+    """An arbitrage to plant, or a near miss."""
+
+    kind: PlantKind
+    spoiled_by: Spoiler | None = None
+
+
 class _Handler(RequestHandler):
     """Knows the simulator; answers JSON, errors too."""
 
@@ -330,6 +339,19 @@ class _RestHandler(_Handler):
         self.answer({"reworded": reworded, "settled": settled})
 
 
+class _PlantsHandler(_Handler):
+    def post(self) -> None:
+        try:
+            wanted = _Plant.model_validate_json(self.request.body)
+        except ValidationError as error:
+            raise _explained(error) from None
+        try:
+            planted = self.simulator.plants.plant(wanted.kind, wanted.spoiled_by)
+        except LookupError as error:
+            raise HTTPError(409, "%s", error) from None
+        self.answer(planted._asdict())
+
+
 _ROUTES: tuple[tuple[str, type[_Handler]], ...] = (
     (r"/stats", _StatsHandler),
     (r"/markets", _MarketsHandler),
@@ -339,6 +361,7 @@ _ROUTES: tuple[tuple[str, type[_Handler]], ...] = (
     (r"/clock", _ClockHandler),
     (r"/faults", _FaultsHandler),
     (r"/rest", _RestHandler),
+    (r"/plants", _PlantsHandler),
 )
 
 

@@ -265,6 +265,11 @@ class KalshiExchange:
         body, before, after = self._quote(market)
         return subscription.send(b"ticker", body.encode(), _QUOTE, before, after)
 
+    def tell_quote(self, market: Market) -> int:
+        """Send a market's ticker to everybody who follows it."""
+        body, before, after = self._quote(market)
+        return self.channels[TICKER].send(market.ticker, b"ticker", body, _QUOTE, before, after)
+
     def _open_market(self, ticker: str) -> Market | None:
         market = self.markets.get(ticker)
         if market is None or market not in self.open_markets:
@@ -294,8 +299,7 @@ class KalshiExchange:
         if market.ticker not in self.channels[BOOK].by_market:
             # Whoever follows the book must see each of its changes; nobody does, so it may move.
             move_book(market, self.rng)
-        body, before, after = self._quote(market)
-        return channel.send(market.ticker, b"ticker", body, _QUOTE, before, after)
+        return self.tell_quote(market)
 
     def _send_delta(self) -> int:
         if self._deltas_ahead > 0:  # trades have moved books too; they count in the mix

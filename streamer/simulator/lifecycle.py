@@ -107,17 +107,26 @@ class Lifecycle:
             self.exchange.close_market(market)
         return sum(self._announce(market, "deactivated") for market in event.markets)
 
+    def deactivate(self, market: Market) -> int:
+        """Halt trading in one market."""
+        market.status = "inactive"
+        market.updated_s = self.exchange.now_ms() // 1000
+        self.exchange.close_market(market)
+        return self._announce(market, "deactivated")
+
     def _determine(self, event: Event) -> int:
+        return sum(
+            self.determine(market, "yes" if market.terms.pays_yes() else "no")
+            for market in event.markets
+        )
+
+    def determine(self, market: Market, result: str) -> int:
+        """Tell how one market came out."""
         now_s = self.exchange.now_ms() // 1000
-        sent = 0
-        for market in event.markets:
-            market.status = "determined"
-            market.updated_s = now_s
-            market.result = "yes" if market.terms.pays_yes() else "no"
-            sent += self._announce(
-                market, "determined", result=market.result, determination_ts=now_s
-            )
-        return sent
+        market.status = "determined"
+        market.updated_s = now_s
+        market.result = result
+        return self._announce(market, "determined", result=result, determination_ts=now_s)
 
     def _settle(self, event: Event) -> int:
         now_s = self.exchange.now_ms() // 1000

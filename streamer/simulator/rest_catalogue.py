@@ -53,6 +53,10 @@ class Catalogue:
         number = self.combos.market_number(ticker)
         return None if number is None else self.combos.market(number)
 
+    def each_combo(self) -> Iterator[RestMarket]:
+        """All combos."""
+        return (self.combos.market(number) for number in range(self.combos.count))
+
     def is_archived(self, market: RestMarket) -> bool:
         """Whether it has moved to ``/historical``."""
         return 0 < market.settled_s < self.cutoff_s

@@ -25,6 +25,7 @@ from streamer.simulator.keys import ensure_keys
 from streamer.simulator.ledger_file import LedgerFile, MalformedRecord
 from streamer.simulator.lifecycle import Lifecycle
 from streamer.simulator.outbox import Records, Stats
+from streamer.simulator.plants import Plants
 from streamer.simulator.polygon_exchange import PolygonExchange
 from streamer.simulator.polygon_rest import PolygonRestSide
 from streamer.simulator.polygon_server import PolygonServer
@@ -91,6 +92,7 @@ class Simulator:
             {"kalshi": self.rest.faults, "polygon": self.polygon_rest.faults},
             {"kalshi": self.kalshi, "polygon": self.polygon},
         )
+        self.plants = Plants(self.kalshi, self.lifecycle, self.rest.catalogue.each_combo)
         self.control = ControlServer(self)
         self.kalshi_ws_url = ""
         self.kalshi_rest_url = ""

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hadron_tasks.markets.arbitrage import Claim
+from hadron_tasks.markets.facts import MarketFacts
 from hadron_tasks.markets.groups import (
     Edge,
     EdgeKind,
     GroupKind,
-    MarketFacts,
     Membership,
     edges,
     memberships,

@@ -22,7 +22,9 @@ DOCUMENT = load()
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
 ONE_SHOT = {"migrate"}
 PUBLISHED = {"flower", "grafana"}
-SCALED = {"kalshi-streamer", "polygon-streamer", "worker", "worker-rest", "beat"}
+SCALED = {
+    *("kalshi-streamer", "polygon-streamer", "worker", "worker-rest", "worker-markets", "beat")
+}
 DEMO_AND_MONITORING = {"simulator": "demo", "prometheus": "monitoring", "grafana": "monitoring"}
 NEEDS_KALSHI_KEYS = {"kalshi-streamer", "polygon-streamer", "worker", "worker-rest"}
 
@@ -53,7 +55,7 @@ def test_the_file_is_valid_by_the_specification() -> None:
 def test_there_is_every_service_and_profiles_are_for_what_may_be_left_out() -> None:
     assert set(SERVICES) == {
         *("redis", "postgres", "migrate", "kalshi-streamer", "polygon-streamer"),
-        *("worker", "worker-rest", "beat", "flower", "metrics"),
+        *("worker", "worker-rest", "worker-markets", "beat", "flower", "metrics"),
         *("prometheus", "grafana", "simulator"),
     }
     assert {
@@ -182,12 +184,12 @@ def test_each_variable_is_a_setting(name: str) -> None:
 
 def test_every_queue_has_its_workers_and_a_crawl_delays_no_drain() -> None:
     queues = {}
-    for name in ("worker", "worker-rest"):
+    for name in ("worker", "worker-rest", "worker-markets"):
         words = command_of(SERVICES[name])
         queues[name] = set(words[words.index("-Q") + 1].split(","))
-    assert not queues["worker"] & queues["worker-rest"]
+    assert len(set.union(*queues.values())) == sum(map(len, queues.values()))
     declared = {queue.name for queue in make_app(Settings()).conf.task_queues}
-    assert queues["worker"] | queues["worker-rest"] == declared
+    assert set.union(*queues.values()) == declared
     # A task that is cut off all the same is delivered again before long.
     longest = max(seconds(SERVICES[name]["stop_grace_period"]) for name in queues)
     assert longest <= VISIBILITY_TIMEOUT_S

@@ -102,7 +102,11 @@ def check_what_people_look_at(fleet: LocalFleet) -> None:
 def check_names_and_keys(client: redis.Redis) -> None:
     """Nodes have names of their own, and no key is used twice."""
     nodes = [report.node for report in read_reports(client) if report.is_fresh(time.time_ns())]
-    assert sorted(nodes) == ["rest@worker-rest-1", *(f"worker@worker-{n}" for n in range(1, 5))]
+    assert sorted(nodes) == [
+        "markets@worker-markets-1",
+        "rest@worker-rest-1",
+        *(f"worker@worker-{n}" for n in range(1, 5)),
+    ]
     live = [
         report
         for report in parse_reports(client.hgetall(HEALTH_KEY).values())  # type: ignore[union-attr]

@@ -1,0 +1,206 @@
+"""Looking for arbitrage where something changed, and keeping account of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from hadron_tasks.market_watch.grouping import VENUE
+from hadron_tasks.market_watch.quotes import Feed, quotes_of, results_of
+from hadron_tasks.markets import arbitrage
+from hadron_tasks.markets.arbitrage import Claim, Finding, Kind, Quotes
+from hadron_tasks.markets.certainty import Results, follows
+from hadron_tasks.markets.groups import GroupKind
+from hadron_tasks.markets.prices import Quote, Side
+from hadron_tasks.store.arbitrage import FoundNow, Recorded, record
+from hadron_tasks.store.instruments import instrument_id
+from hadron_tasks.store.market_groups import grouping_version
+from hadron_tasks.store.market_quotes import (
+    Group,
+    GroupMember,
+    groups_of,
+    members_of,
+    standings_of,
+)
+
+_PRICED = {
+    kind.value: kind
+    for kind in (
+        GroupKind.EXCLUSIVE,
+        GroupKind.EXHAUSTIVE,
+        GroupKind.LADDER,
+        GroupKind.DEADLINES,
+        GroupKind.COMBO,
+    )
+}
+"""The groups from which something follows for prices."""
+
+_MARKET = "market"
+"""In place of a group's kind: one market by itself."""
+
+_ONE_A_SCOPE = frozenset({Kind.CROSSED, Kind.EXHAUSTIVE_SET, Kind.EXCLUSIVE_SET, Kind.COMBO_FLOOR})
+"""Kinds of which a group has one at most, whichever of its markets take part just now."""
+
+MOST_REMEMBERED = 200_000
+"""Groups and memberships kept in memory; beyond it all are forgotten and read again."""
+
+
+class Looked(NamedTuple):
+    """What one look found."""
+
+    scopes: int
+    recorded: Recorded
+
+
+class ArbitrageWatch:
+    """Finds arbitrage; remembers groups from one look to the next, never quotes."""
+
+    def __init__(self) -> None:
+        self._version = -1
+        self._groups: dict[str, list[Group]] = {}
+        """By instrument."""
+        self._members: dict[Group, list[GroupMember]] = {}
+
+    def look(
+        self,
+        connection: PgConnection,
+        instrument_ids: Collection[str],
+        again: Collection[str],
+        feed: Feed | None,
+        now: datetime,
+    ) -> Looked:
+        """Look where instruments changed, and in the scopes to look at again; store what is found.
+
+        Args:
+            instrument_ids: Their quote or their outcome changed.
+            again: Scopes, as :attr:`~hadron_tasks.store.arbitrage.Opportunity.scope` has them.
+            feed: Of Kalshi, now.
+        """
+        with connection, connection.cursor() as cursor:
+            self._learn(cursor, instrument_ids)
+            groups = {group for one in instrument_ids for group in self._groups.get(one, ())}
+            changed = set(instrument_ids) | {
+                str(instrument_id(VENUE, key))
+                for kind, key in map(_group, again)
+                if kind == _MARKET
+            }
+            groups |= {group for group in map(_group, again) if group[0] in _PRICED}
+            self._learn_members(cursor, groups)
+            wanted = changed | {
+                member.instrument_id for group in groups for member in self._members.get(group, ())
+            }
+            standings = standings_of(cursor, wanted)
+            quotes, results = quotes_of(standings, feed, now), results_of(standings)
+            alone = {(_MARKET, one.ticker) for one in standings if one.instrument_id in changed}
+            found = [
+                _found(scope, finding, quotes)
+                for scope in (*alone, *groups)
+                for finding in self._findings(scope, quotes, results, now)
+            ]
+            scopes = [":".join(scope) for scope in (*alone, *groups)]
+            return Looked(len(scopes), record(cursor, scopes, found, now))
+
+    def _findings(
+        self, scope: Group, quotes: Quotes, results: Results, now: datetime
+    ) -> Iterator[Finding]:
+        kind, key = scope
+        if kind == _MARKET:
+            crossed = arbitrage.crossed(quotes, key, now)
+            if crossed is not None:
+                yield crossed
+        else:
+            yield from _in_group(_PRICED[kind], self._members.get(scope, ()), quotes, results, now)
+
+    def _learn(self, cursor: Cursor, instrument_ids: Collection[str]) -> None:
+        version = grouping_version(cursor, VENUE)
+        if version != self._version or len(self._groups) > MOST_REMEMBERED:
+            self._groups.clear()
+            self._members.clear()
+            self._version = version
+        unknown = [one for one in instrument_ids if one not in self._groups]
+        if unknown:
+            known = groups_of(cursor, unknown, _PRICED)
+            self._groups.update((one, known.get(one, [])) for one in unknown)
+
+    def _learn_members(self, cursor: Cursor, groups: Collection[Group]) -> None:
+        unknown = [group for group in groups if group not in self._members]
+        if unknown:
+            self._members.update(members_of(cursor, unknown))
+
+
+def _in_group(
+    kind: GroupKind,
+    members: Sequence[GroupMember],
+    quotes: Quotes,
+    results: Results,
+    now: datetime,
+) -> Iterator[Finding]:
+    claims = [Claim(member.ticker, Side(member.side)) for member in members]
+    for certain in follows(kind, claims, results):
+        found = arbitrage.certain(quotes, certain.claim, certain.why, now)
+        if found is not None:
+            yield found
+    tickers = [claim.ticker for claim in claims]
+    one: Finding | None = None
+    match kind:
+        case GroupKind.EXCLUSIVE:
+            one = arbitrage.exclusive_set(quotes, tickers, now)
+        case GroupKind.EXHAUSTIVE:
+            one = arbitrage.exhaustive_set(quotes, tickers, now)
+        case GroupKind.LADDER | GroupKind.DEADLINES:
+            yield from arbitrage.ladder(quotes, claims, now)
+        case GroupKind.COMBO if claims and claims[0].ticker in quotes:
+            yield from arbitrage.combo(quotes, claims[0].ticker, claims[1:], now)
+    if one is not None:
+        yield one
+
+
+def _group(scope: str) -> Group:
+    kind, _, key = scope.partition(":")
+    return kind, key
+
+
+def _found(group: Group, finding: Finding, quotes: Mapping[str, Quote]) -> FoundNow:
+    scope = ":".join(group)
+    identity = [scope, finding.kind.value]
+    if finding.kind not in _ONE_A_SCOPE:
+        identity += [f"{leg.claim.ticker} {leg.claim.side}" for leg in finding.legs]
+    return FoundNow(
+        kind=finding.kind.value,
+        fingerprint=blake2b("\n".join(identity).encode(), digest_size=12).hexdigest(),
+        scope=scope,
+        assumption=finding.assumption,
+        legs=[_leg(leg, quotes[leg.claim.ticker]) for leg in finding.legs],
+        pays=finding.pays,
+        sets=finding.sets,
+        fees=finding.fees,
+        profit=finding.profit,
+        profit_per_set=finding.profit_per_set,
+    )
+
+
+def _leg(leg: arbitrage.Leg, quote: Quote) -> dict[str, Any]:
+    return {
+        "ticker": leg.claim.ticker,
+        "side": leg.claim.side.value,
+        "price": str(leg.price),
+        "size": str(leg.size),
+        "quote": {
+            "bid": _text(quote.bid),
+            "ask": _text(quote.ask),
+            "bid_size": _text(quote.bid_size),
+            "ask_size": _text(quote.ask_size),
+            "held_at": quote.received_at.isoformat(),
+            "fee_type": quote.fees.fee_type,
+            "fee_multiplier": str(quote.fees.multiplier),
+        },
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,71 @@
+"""The whole fleet finds what is planted on the simulated exchange, and nothing that is spoiled."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from running_fleet import RunningFleet
+
+pytestmark = pytest.mark.fleet
+
+KINDS = ("crossed", "exhaustive_set", "exclusive_set", "implication", "combo_floor", "certain")
+NEAR_MISSES = [(kind, spoiler) for kind in KINDS for spoiler in ("fees", "size", "halt")] + [
+    ("exhaustive_set", "hole")
+]
+GROUPED = """
+    SELECT count(DISTINCT kind) = 6 FROM market_group_members
+    WHERE kind IN ('exclusive', 'exhaustive', 'ladder', 'combo', 'game', 'underlying')
+"""
+FOUND = """
+    SELECT o.kind, o.profit, o.sets, extract(epoch FROM o.first_seen_at - quoted.at)
+    FROM arbitrage_opportunities o, LATERAL (
+        SELECT max(t.received_at) AS at FROM ticks t JOIN instruments i ON i.id = t.instrument_id
+        WHERE i.ticker = ANY(%s) AND t.tick_type = 'quote' AND t.received_at <= o.first_seen_at
+    ) AS quoted
+    WHERE o.kind = %s AND (SELECT array_agg(DISTINCT leg ->> 'ticker' ORDER BY leg ->> 'ticker')
+        FROM jsonb_array_elements(o.legs) AS leg) = %s AND o.first_seen_at > %s
+"""
+
+
+def plant(fleet: RunningFleet, kind: str, spoiled_by: str | None = None) -> dict[str, Any]:
+    assert fleet.simulator is not None
+    body = json.dumps({"kind": kind, "spoiled_by": spoiled_by}).encode()
+    request = urllib.request.Request(f"{fleet.simulator['control_url']}/plants", data=body)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            answer: dict[str, Any] = json.load(reply)
+    except urllib.error.HTTPError as error:
+        raise AssertionError(f"{kind} {spoiled_by}: {error.read()!r}") from None
+    return answer
+
+
+def found(fleet: RunningFleet, planted: dict[str, Any], since: object) -> list[tuple[Any, ...]]:
+    tickers = sorted(set(planted["tickers"]))
+    return fleet.query(FOUND, tickers, planted["kind"], tickers, since)
+
+
+def test_all_that_is_planted_is_found_and_no_near_miss(
+    start_fleet: Callable[..., RunningFleet],
+) -> None:
+    fleet = start_fleet(rate=500.0, venues=("kalshi",), simulated_markets=1500)
+    fleet.wait_for(lambda: fleet.query(GROUPED)[0][0], 120, "groups of every kind")
+    stored = "SELECT count(*) FROM instruments WHERE primary_source = 'kalshi'"
+    before = -1
+    while before != (before := fleet.query(stored)[0][0]):
+        fleet.run_for(5)
+    ((since,),) = fleet.query("SELECT now()")
+    near_misses = [plant(fleet, kind, spoiler) for kind, spoiler in NEAR_MISSES]
+    planted = [plant(fleet, kind) for kind in KINDS]
+    for one in planted:
+        fleet.wait_for(lambda one=one: found(fleet, one, since), 15, f"the planted {one}")
+        ((_, profit, sets, after_s),) = found(fleet, one, since)
+        assert (profit, sets) == (Decimal(one["profit_cents"]) / 100, one["sets"]), one
+        assert after_s < 10, f"{one['kind']} was found {after_s} s after its last quote"
+    for one in near_misses:
+        assert found(fleet, one, since) == [], one
