@@ -128,6 +128,12 @@ def stop(connection: PgConnection, run_id: int) -> bool:
         return crawl_runs.end_run(db, run_id, "stopped")
 
 
+def never_started(connection: PgConnection) -> bool:
+    """Whether there never was a crawl of any kind."""
+    with connection, connection.cursor() as db:
+        return not crawl_runs.newest_runs(db, 1)
+
+
 def watch(connection: PgConnection) -> Sequence[Message]:
     """Find what got lost: pages whose task is overdue, runs that nobody took further."""
     with connection, connection.cursor() as db:

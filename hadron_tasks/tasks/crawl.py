@@ -75,11 +75,16 @@ def crawl_start(kind: CrawlKind, scope: str = "") -> Report:
 
 @app.task(name="hadron.crawl_watch", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
 def crawl_watch() -> Report:
-    """Send again the pages whose task was lost."""
+    """Send again the pages whose task was lost; start the very first crawls."""
     with raw_connection(engine()) as connection:
         found = runs.watch(connection)
+        is_first = runs.never_started(connection)
     send_pages(found)
-    return {"sent again": len(found)}
+    if is_first and KALSHI in get_settings().venues:
+        # Without it everything would wait for its name until the daily crawl.
+        for kind in ("full", "combos"):
+            crawl_start.apply_async(args=[kind])
+    return {"sent again": len(found), "first": is_first}
 
 
 @app.task(name="hadron.look_up_new", base=HadronTask, queue=REST_QUEUE)  # type: ignore[untyped-decorator]
