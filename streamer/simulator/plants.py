@@ -24,7 +24,6 @@ Spoiler = Literal["fees", "size", "halt", "hole"]
 or something else can happen (of a set that only looks exhaustive)."""
 
 _SIZE = 100
-_NOT_EVEN_ONE = 0.5
 
 
 class Plant(NamedTuple):
@@ -91,12 +90,8 @@ class Plants:
 
     def _exhaustive(self, spoiled_by: Spoiler | None) -> tuple[list[_Buy], int]:
         def wanted(one: Event) -> bool:
-            has_tails = one.markets[0].strike_type == "less"
-            return (
-                one.mutually_exclusive
-                and len(one.markets) >= 3
-                and (one.markets[0].strike_type == "between" if spoiled_by == "hole" else has_tails)
-            )
+            tails = one.markets[0].strike_type == "less"
+            return one.mutually_exclusive and _is_buckets(one) and tails != (spoiled_by == "hole")
 
         event = self._take(wanted)
         total = 980 if spoiled_by == "fees" else 880
@@ -165,11 +160,12 @@ class Plants:
     def _certain(self, spoiled_by: Spoiler | None) -> tuple[list[_Buy], int]:
         event = self._take(lambda one: one.mutually_exclusive and _is_buckets(one))
         won, lost = event.markets[0], event.markets[1]
-        bid = 2 if spoiled_by == "fees" else 100
+        # The fee alone is less than what is earned; rounded up to the cent, of one contract, not.
+        bid, size = (1, 1) if spoiled_by == "fees" else (100, _SIZE)
         for market in event.markets:
             if market is not lost:
                 self._quote(market)
-        self._quote(lost, bid=bid, spoiled_by=spoiled_by)
+        self._quote(lost, bid=bid, size=size, spoiled_by=spoiled_by)
         self._lifecycle.determine(won, "yes")
         return [_Buy(lost.ticker, ONE_DOLLAR - bid)], ONE_DOLLAR
 
@@ -196,13 +192,19 @@ class Plants:
             self._quote(market, bid=ONE_DOLLAR - price)
 
     def _quote(
-        self, market: Market, *, bid: int = 0, ask: int = 0, spoiled_by: Spoiler | None = None
+        self,
+        market: Market,
+        *,
+        bid: int = 0,
+        ask: int = 0,
+        size: int = _SIZE,
+        spoiled_by: Spoiler | None = None,
     ) -> None:
         """Let a market stand still at these prices; 0 for a side that nobody offers."""
-        size = int(_NOT_EVEN_ONE * 100) if spoiled_by == "size" else _SIZE * 100
+        hundredths = 50 if spoiled_by == "size" else size * 100
         market.has_book = True
-        market.yes = {bid: size} if bid else {}
-        market.no = {ONE_DOLLAR - ask: size} if ask else {}
+        market.yes = {bid: hundredths} if bid else {}
+        market.no = {ONE_DOLLAR - ask: hundredths} if ask else {}
         book = self._exchange.channels[BOOK]
         for subscription in book.by_market.get(market.ticker, ()):
             self._exchange.send_book(subscription, market.ticker)
@@ -225,8 +227,9 @@ def _is_ladder(event: Event) -> bool:
 
 
 def _is_buckets(event: Event) -> bool:
+    """Ranges of one number."""
     return len(event.markets) >= 3 and all(
-        market.strike_type == "between" for market in event.markets
+        market.strike_type in ("less", "between", "greater") for market in event.markets
     )
 
 

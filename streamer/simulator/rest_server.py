@@ -63,9 +63,11 @@ class RestSide:
         self.tells_retry_after = config.rest_tells_retry_after
         self.faults = RestFaults()
         bulk = BulkMarkets(config.rest_markets, first_day)
+        # One of each event, and of those that are to be open the longest.
         legs = [
-            (market.event.ticker, market.ticker)
-            for market in islice(exchange.markets.values(), _LEGS_TO_COMBINE)
+            (event.ticker, event.markets[0].ticker)
+            for event in islice(reversed(exchange.events), _LEGS_TO_COMBINE)
+            if event.markets
         ]
         close_s = max((event.close_s for event in exchange.events), default=opened_s)
         combos = ComboMarkets(config.rest_combos, legs, opened_s, close_s)

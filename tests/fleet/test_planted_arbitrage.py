@@ -22,6 +22,9 @@ GROUPED = """
     SELECT count(DISTINCT kind) = 6 FROM market_group_members
     WHERE kind IN ('exclusive', 'exhaustive', 'ladder', 'combo', 'game', 'underlying')
 """
+CRAWLED = """
+    SELECT count(*) FROM crawl_runs WHERE kind IN ('full', 'combos') AND status = 'complete'
+"""
 FOUND = """
     SELECT o.kind, o.profit, o.sets, extract(epoch FROM o.first_seen_at - quoted.at)
     FROM arbitrage_opportunities o, LATERAL (
@@ -55,10 +58,8 @@ def test_all_that_is_planted_is_found_and_no_near_miss(
 ) -> None:
     fleet = start_fleet(rate=500.0, venues=("kalshi",), simulated_markets=1500)
     fleet.wait_for(lambda: fleet.query(GROUPED)[0][0], 120, "groups of every kind")
-    stored = "SELECT count(*) FROM instruments WHERE primary_source = 'kalshi'"
-    before = -1
-    while before != (before := fleet.query(stored)[0][0]):
-        fleet.run_for(5)
+    fleet.wait_for(lambda: fleet.query(CRAWLED)[0][0] == 2, 60, "the end of the first crawls")
+    fleet.run_for(5)
     ((since,),) = fleet.query("SELECT now()")
     near_misses = [plant(fleet, kind, spoiler) for kind, spoiler in NEAR_MISSES]
     planted = [plant(fleet, kind) for kind in KINDS]
