@@ -118,6 +118,30 @@ def test_a_ladder_that_is_not_monotone() -> None:
     assert found.identity == ("implication", "above 50:yes", "above 60:no")
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 99), st.integers(1, 99), st.integers(0, 3)),
+        min_size=2,
+        max_size=8,
+    )
+)
+def test_a_ladder_is_looked_at_as_if_pair_by_pair(rungs: list[tuple[int, int, int]]) -> None:
+    quotes = book(
+        *(
+            quote(str(at), f"0.{bid:02}", f"0.{ask:02}", size)
+            for at, (bid, ask, size) in enumerate(rungs)
+        )
+    )
+    claims = [Claim(str(at), YES) for at in range(len(rungs))]
+    pairs = (
+        arbitrage.implication(quotes, claims[at], claims[later], NOW)
+        for at in range(len(claims))
+        for later in range(at + 1, len(claims))
+    )
+    by_pair = {found.identity: found for found in pairs if found is not None}
+    assert {found.identity: found for found in arbitrage.ladder(quotes, claims, NOW)} == by_pair
+
+
 def test_a_combo_outside_of_its_legs_bounds() -> None:
     legs = [Claim("A", YES), Claim("B", NO)]
     dear = book(quote("combo", "0.60", "0.7"), quote("A", "0.4", "0.45"), quote("B", "0.1", "0.2"))

@@ -18,6 +18,7 @@ from hadron_tasks.markets.groups import (
     GroupKind,
     Membership,
     edges,
+    event_memberships,
     memberships,
     rungs,
 )
@@ -66,6 +67,33 @@ def test_each_team_s_spreads_are_a_ladder_of_their_own() -> None:
         if kind is GroupKind.LADDER
     }
     assert sorted(ladders.values()) == [["CHA3"], ["TOR12", "TOR6", "TOR3"]]
+
+
+def test_to_win_is_the_last_rung_of_a_team_s_spreads() -> None:
+    winner = facts("KXNBAGAME-25NOV29TORCHA-TOR", mutually_exclusive=True)
+    spread = facts("KXNBASPREAD-25NOV29TORCHA-TOR6", strike_type="greater", floor_strike=D("5.5"))
+    groups = groups_of(winner, spread)
+    (ladder,) = (group for (kind, _), group in groups.items() if kind is GroupKind.LADDER)
+    (edge,) = edges(ladder)
+    assert (edge.source.ticker, edge.target.ticker) == (spread.ticker, winner.ticker)
+
+
+def test_an_event_that_covers_everything() -> None:
+    tickers = ("KXNBAGAME-25NOV29TORCHA-TOR", "KXNBAGAME-25NOV29TORCHA-CHA")
+    markets = [facts(ticker, mutually_exclusive=True) for ticker in tickers]
+    every = list(event_memberships(markets))
+    whole = [member for member in every if member.kind is GroupKind.EXHAUSTIVE]
+    assert [member.ticker for member in whole] == list(tickers)
+    (edge,) = edges(whole)
+    assert edge.kind is EdgeKind.COMPLEMENTS
+    half = event_memberships(markets[:1])
+    assert GroupKind.EXHAUSTIVE not in {member.kind for member in half}
+
+
+def test_markets_on_a_number_are_about_it() -> None:
+    market = facts("KXINXU-26NOV23H1600-T6012.5")
+    (member,) = (one for one in memberships(market) if one.kind is GroupKind.UNDERLYING)
+    assert member.key == "polygon:I:SPX"
 
 
 def test_a_ladder_of_strikes_in_its_order() -> None:
