@@ -13,7 +13,6 @@ from simulator.rest_requests import asked_beside
 from hadron_tasks.app import REST_QUEUE, default_schedule
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.settings import Settings
-from hadron_tasks.task_past import Past
 from streamer.simulator.rest_faults import RestFault
 
 MARKETS = 5_000
@@ -82,12 +81,13 @@ def test_a_lost_page_is_a_dead_letter_that_can_be_tried_again(workers: RestWorke
     assert "cursor 'tags_by_categories'" in message
 
     workers.exchange.rest.faults.clear()
-    letter = workers.query("SELECT identity FROM dead_letters")[0][0]
-    workers.send("crawl_page", *args, headers=Past(letter=bytes(letter)).headers())
+    workers.hadron("dlq", "retry", "--task", "crawl_page")
     complete = "SELECT count(*) FROM crawl_runs WHERE status = 'complete'"
     workers.wait_for(lambda: workers.query(complete)[0][0], "the page")
     assert workers.status(1)["missing"] == []
     assert workers.query("SELECT count(*) FROM reference_documents") == [(4,)]
+    resolved = "SELECT count(*) FROM dead_letters WHERE status = 'resolved'"
+    workers.wait_for(lambda: workers.query(resolved)[0][0], "the letter's end")
 
     ended = workers.hadron("crawl", "run", "--incremental", "--wait")
     assert "complete" in ended
