@@ -97,6 +97,22 @@ class RestWorkers:
         assert ran.returncode == exit_code, f"{ran.stdout}\n{ran.stderr}\n{self.tail()}"
         return ran.stdout
 
+    def interrupted(self, *arguments: str) -> tuple[int, str]:
+        """Run a ``hadron`` command and press Ctrl-C; returns how it ended and its last words."""
+        with subprocess.Popen(
+            [HADRON, *arguments],
+            env=self.env,
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stdout is not None
+            assert "has begun" in running.stdout.readline()
+            time.sleep(0.5)
+            running.send_signal(signal.SIGINT)
+            said, _ = running.communicate(timeout=60)
+        return running.returncode, said.splitlines()[-1].partition(" See:")[0]
+
     def status(self, run_id: int) -> dict[str, Any]:
         """What ``hadron crawl status`` tells of a crawl."""
         found: dict[str, Any] = json.loads(self.hadron("crawl", "status", str(run_id), "--json"))

@@ -93,6 +93,9 @@ def test_a_lost_page_is_a_dead_letter_that_can_be_tried_again(workers: RestWorke
     assert "complete" in ended
     assert "incremental" in workers.hadron("crawl", "status")
 
+    workers.exchange.rest.faults.strike(RestFault("hang", count=10, seconds=5))
+    assert workers.interrupted("crawl", "run", "--wait") == (130, "The crawl goes on.")
+
 
 def test_a_market_that_the_stream_brings_is_named_without_a_crawl(workers: RestWorkers) -> None:
     market = next(iter(workers.exchange.kalshi.markets.values()))
