@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -67,13 +67,11 @@ def search(
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         if not found and not as_json:
-            raise HadronError(_why_nothing(connection, words, venue, status))
+            raise HadronError(_why_nothing(connection, words))
     if as_json:
         print_json(found)
         return
-    shown = table(escape(words), [_row(one) for one in found])
-    shown.columns[0].no_wrap = True  # it is there to be copied
-    console.print(shown)
+    console.print(_listed(words, found))
     if len(found) == limit:
         click.echo(f"The first {limit}; there may be more: add a word, or --limit.")
 
@@ -102,27 +100,32 @@ def show(ticker: str, as_json: bool) -> None:
         _show(card)
 
 
-def _row(found: FoundInstrument) -> dict[str, Any]:
-    return {
-        "ticker": found.ticker,
-        "name": escape(found.display_name),
-        "status": found.status,
-        "closes (UTC)": _minute(found.close_time),
-        "price": _plain(found.price),
-    }
+def _listed(title: str, found: Sequence[FoundInstrument]) -> Table:
+    """Two lines each: the name, and the ticker whole, for it is there to be copied."""
+    made = Table(title=escape(title), title_justify="left", header_style="bold", pad_edge=False)
+    made.add_column("name\nticker", overflow="fold")
+    for column in ("status", "closes (UTC)", "price"):
+        made.add_column(column, no_wrap=True, justify="right" if column == "price" else "left")
+    for one in found:
+        name = Text(one.display_name)
+        made.add_row(
+            name.append(f"\n{one.ticker}", style="dim"),
+            one.status or "-",
+            _minute(one.close_time) or "-",
+            _plain(one.price) or "-",
+        )
+    return made
 
 
-def _why_nothing(
-    connection: PgConnection, words: str, venue: str | None, status: str | None
-) -> str:
+def _why_nothing(connection: PgConnection, words: str) -> str:
     missing = words_not_found(connection, words)
     if missing:
         return (
             f"No instrument has a word that begins with {', '.join(map(repr, missing))}. "
             "'hadron crawl status' says whether all were fetched."
         )
-    if venue is not None or status is not None:
-        return f"No such instrument matches {words!r}. Try without --venue and --status."
+    if search_instruments(connection, words, limit=1):
+        return f"Instruments match {words!r}, but none with this --venue and --status."
     return f"Every word of {words!r} is known, but no instrument has them all. Try fewer."
 
 
@@ -194,7 +197,7 @@ def _status(own: Record) -> str:
     said = own["status"] or "not known yet"
     if own["result"]:
         value = own["settlement_value"]
-        said += f", result {own['result']}" + (f", settled at {value:f}" if value else "")
+        said += f", result {own['result']}" + ("" if value is None else f", settled at {value:f}")
     return said
 
 

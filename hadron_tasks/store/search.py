@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -59,7 +62,7 @@ _STAGES = (
 )
 _DETAILS = """
     SELECT i.venue, i.ticker, coalesce(i.display_name, i.title, i.name), i.status, i.close_time,
-           i.event_ticker, q.price, q.price_time
+           i.event_ticker, q.price, q.price_time, coalesce(i.floor_strike, i.cap_strike)
     FROM unnest(%s::uuid[]) WITH ORDINALITY AS found(id, place)
     JOIN instruments i ON i.id = found.id
     LEFT JOIN latest_quotes q ON q.instrument_id = i.id
@@ -95,7 +98,7 @@ def search_instruments(
     """The first instruments in which every word of ``text`` begins a word.
 
     Open before closed before settled; of the open ones the soonest to close first, of the settled
-    ones the last to close.
+    ones the last to close. Before all, one whose whole ticker was given.
 
     Args:
         venue: Only instruments of this venue.
@@ -107,7 +110,9 @@ def search_instruments(
     query = _query(_telling(text), venue, status)
     with connection, connection.cursor() as cursor:
         cursor.execute(_DETAILS, (_ids(cursor, query, limit),))
-        return [FoundInstrument(*row) for row in cursor.fetchall()]
+        found = _by_strike(cursor.fetchall())
+    whole_ticker = text.strip().upper()
+    return sorted(found, key=lambda one: one.ticker.upper() != whole_ticker)
 
 
 def words_not_found(connection: PgConnection, text: str) -> list[str]:
@@ -122,6 +127,16 @@ def words_not_found(connection: PgConnection, text: str) -> list[str]:
             else:
                 missing.append(word)
     return missing
+
+
+def _by_strike(rows: list[tuple[Any, ...]]) -> list[FoundInstrument]:
+    """Those that end at one moment by event and strike: a ladder from its lowest rung up."""
+    ordered: list[FoundInstrument] = []
+    for _, group in groupby(rows, key=itemgetter(3, 4)):
+        some = [(FoundInstrument(*row), strike) for *row, strike in group]
+        some.sort(key=lambda one: (one[0].event_ticker or "", one[1] or 0, one[0].ticker))
+        ordered += [found for found, _ in some]
+    return ordered
 
 
 def _ids(cursor: Cursor, query: str, limit: int) -> list[str]:
