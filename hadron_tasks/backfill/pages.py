@@ -25,7 +25,7 @@ from hadron_tasks.store.latest_quotes import write_latest
 from hadron_tasks.store.partitions import KnownPartitions, day_number
 from hadron_tasks.store.ticks import Row, write_trades
 from hadron_tasks.tick import HadronTick
-from hadron_tasks.venues.rest.errors import RestError
+from hadron_tasks.venues.rest.errors import NotEntitled, RestError
 
 LEASE = timedelta(seconds=75)
 """How long a page may take, the client's tries included, until another may fetch it as well."""
@@ -40,7 +40,7 @@ class Step:
     goes_on: bool = False
     """Whether the next page can be had at once."""
     refused: HadronError | None = None
-    """Why the run was given up, if it was."""
+    """Why the run was given up, if it was and somebody can mend it."""
 
 
 class Pages:
@@ -137,7 +137,8 @@ class Pages:
         verdict = judge(error, failures=run.failures + 1, has_cursor=bool(run.cursor))
         if isinstance(verdict, GiveUp):
             self._end(connection, run, refusal=str(error))
-            return Step(refused=error)
+            # What the plan does not include is no failure: the gap says so, and that is all.
+            return Step(refused=None if isinstance(error, NotEntitled) else error)
         backfills.put_off(
             connection,
             run.id,

@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from hadron_tasks.backfill.audits import progress_of
+from hadron_tasks.backfill.beginning import recorded
 from hadron_tasks.backfill.windows import Window
 from hadron_tasks.cli.backfill import WATCH_EVERY_S, require_past
 from hadron_tasks.cli.connect import database
@@ -83,7 +84,7 @@ def audit(
     with database() as connection:
         runs = []
         for venue in venues or settings.venues:
-            window = asked if since else tasks.recorded(connection, venue, asked)
+            window = asked if since else recorded(connection, venue, asked)
             if window.since >= window.until:
                 raise HadronError(f"Of {venue}, nothing was recorded before {until:%H:%M:%S} UTC.")
             runs.append(tasks.begin(connection, venue, "person", window, tickers, sample))

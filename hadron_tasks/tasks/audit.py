@@ -12,20 +12,14 @@ from kombu.exceptions import OperationalError
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.app import REST_QUEUE, app
+from hadron_tasks.backfill import beginning
 from hadron_tasks.backfill.audits import LEASE, Auditor
+from hadron_tasks.backfill.beginning import Asked
 from hadron_tasks.backfill.registry import recovery_of
-from hadron_tasks.backfill.rounds import (
-    FIRST_PART_OF_ALL,
-    FIRST_PART_OF_ONE,
-    rounds,
-    sampled_minutes,
-)
-from hadron_tasks.backfill.scope import scope_of
 from hadron_tasks.backfill.windows import Window
 from hadron_tasks.settings import get_settings
 from hadron_tasks.status import oldest_waiting
 from hadron_tasks.store import audits
-from hadron_tasks.store.accounts import counted_since
 from hadron_tasks.store.audits import AuditRun
 from hadron_tasks.store.session import raw_connection
 from hadron_tasks.tasks.backfill import plan_soon, trade_source
@@ -49,7 +43,7 @@ def audit_sample(venue: str) -> Report:
         with connection, connection.cursor() as cursor:
             if audits.is_running(cursor, venue, "schedule"):
                 return {"running": True}
-        window = recorded(connection, venue, Window(until - SAMPLED, until))
+        window = beginning.recorded(connection, venue, Window(until - SAMPLED, until))
         if window.since >= window.until:
             return {"too early": True}
         sample = get_settings().audit_sample
@@ -89,18 +83,6 @@ def watch_audits() -> Report:
     return {"audits": len(due)}
 
 
-def recorded(connection: PgConnection, venue: str, window: Window) -> Window:
-    """What of a window lies after the first minute that was recorded of a venue.
-
-    The exchange tells also what happened before; that is nothing the recording lost.
-    """
-    with connection, connection.cursor() as cursor:
-        began = counted_since(cursor, venue)
-    if began is None:
-        return Window(window.until, window.until)
-    return Window(max(window.since, began + timedelta(minutes=1)), window.until)
-
-
 def begin(
     connection: PgConnection,
     venue: str,
@@ -109,45 +91,17 @@ def begin(
     tickers: Sequence[str] = (),
     sample: int | None = None,
 ) -> AuditRun:
-    """Begin an audit and send its first task.
-
-    Args:
-        origin: ``schedule`` or ``person``.
-        window: A time that is over.
-        tickers: Only of these; empty for all.
-        sample: Only so many minutes of the window, chosen by chance; of a venue that tells trades
-            instrument by instrument, so many instruments.
+    """Begin an audit and send its first task; see :func:`hadron_tasks.backfill.beginning.begin`.
 
     Raises:
         ConfigurationError: The venue is not known.
     """
-    recovery, rng = recovery_of(venue), Random()
-    with connection, connection.cursor() as cursor:
-        scope = scope_of(cursor, venue, window, tickers, has_list=recovery.has_list)
-        minutes = None
-        if sample is not None and scope is None:
-            minutes = sampled_minutes(window, sample, rng)
-        elif sample is not None and scope is not None:
-            scope = tuple(sorted(rng.sample(scope, min(sample, len(scope)))))
-        mark = rounds(window, scope, minutes).begin()
-        length = FIRST_PART_OF_ALL if scope is None else FIRST_PART_OF_ONE
-        audit_id = audits.begin(
-            cursor,
-            venue,
-            origin,
-            window,
-            scope,
-            minutes,
-            slice_from=window.since if mark is None else mark.since,
-            slice_s=int(length.total_seconds()),
-        )
-        if mark is None:
-            audits.end(cursor, audit_id, "complete", "nothing traded around that time")
-    run = audits.find(connection, audit_id)
-    assert run is not None
-    if mark is not None:
+    has_list = recovery_of(venue).has_list
+    asked = Asked(venue, origin, window, tuple(tickers), sample)
+    run = beginning.begin(connection, asked, Random(), has_list=has_list)
+    if run.state == "running":
         with suppress(OperationalError):  # then beat's look at what is due sends it
-            audit_part.apply_async(args=[venue, audit_id])
+            audit_part.apply_async(args=[venue, run.id])
     return run
 
 

@@ -35,18 +35,19 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="session")
-def limits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenBucket]:
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+    """A Redis for rate limits, which say nothing of each other."""
     server = RedisServer(tmp_path_factory.mktemp("backfill-redis"))
     server.start()
     with redis.Redis.from_url(server.url) as client:
-        bucket = TokenBucket(client, "test")
-        bucket.learn(AccountBudget(100_000, 100_000))
-        yield bucket
+        yield client
     server.stop()
 
 
 @pytest.fixture
-def rest(exchange: Simulator, limits: TokenBucket) -> Iterator[KalshiRest]:
+def rest(exchange: Simulator, shared_redis: redis.Redis) -> Iterator[KalshiRest]:
+    limits = TokenBucket(shared_redis, "test")
+    limits.learn(AccountBudget(100_000, 100_000))
     exchange.rest.faults.clear()
     exchange.rest.catalogue.cutoff_s = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
     keys = [signer(key) for key in exchange.keys]
