@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import redis
 from chaos.accounting import Account, Fate, account
+from chaos.books import compare_books
 from chaos.evidence import gather
 from chaos.storm import brew
 from chaos.strikes import Striker
@@ -52,9 +53,11 @@ def test_everything_is_explained_after_a_storm(
     fleet.wait_for(lambda: is_calm(fleet), CALM_WITHIN_S, "all connections whole again")
     striker.tell_exchange("pause")
     fleet.wait_for(lambda: is_settled(fleet), SETTLED_WITHIN_S, "every gap settled")
+    books = compare_books(fleet)
     problems = fleet.finish()
     made = account(gather(fleet))
     print(report(seed, striker, made, fleet, time.monotonic() - raged))
+    print(f"Books compared with the exchange's own: {books}")
     assert problems == []
     assert made.unexplained == []
     assert len(striker.told) == len(storm)
@@ -62,6 +65,8 @@ def test_everything_is_explained_after_a_storm(
     assert made.total(Fate.BACKFILLED), "the storm took no trades"
     assert made.total(Fate.IN_GAP), "the storm took nothing for good"
     assert made.total(Fate.DEAD_LETTER), "no broken frame arrived"
+    assert books.drifted == 0
+    assert books.agreed
 
 
 def is_calm(fleet: RunningFleet) -> bool:
