@@ -198,7 +198,7 @@ class Fleet:
                 "KALSHI_ENV": "simulator",
                 "HADRON_KALSHI_WS_URL": self.simulator["kalshi_ws_url"],
                 "HADRON_KALSHI_REST_URL": self.simulator["kalshi_rest_url"],
-                "HADRON_KALSHI_BOOKS": ",".join(self._simulated_series()),
+                "HADRON_KALSHI_BOOKS": ",".join(self.simulator["kalshi_series"]),
             }
             for key in self.simulator["kalshi_keys"]:
                 slot = key["slot"]
@@ -223,11 +223,6 @@ class Fleet:
                 return found
             time.sleep(0.05)
         raise HadronError(f"The simulated exchanges did not start; see {process.log_path}")
-
-    def _simulated_series(self) -> list[str]:
-        """The series the simulator trades: their order books are recorded too."""
-        markets = self._control("markets?limit=1000000", method="GET")["markets"]
-        return sorted({market["series_ticker"] for market in markets})
 
     def _start_workers(self) -> None:
         celery = ("-m", "celery", "-A", "hadron_tasks.app")
@@ -271,15 +266,13 @@ class Fleet:
     def _named(self, *prefixes: str) -> list[ManagedProcess]:
         return [p for name, p in self.processes.items() if name.startswith(prefixes)]
 
-    def _control(self, verb: str, *, method: str = "POST") -> Any:
+    def _control(self, verb: str) -> None:
         assert self.simulator is not None
         request = urllib.request.Request(  # noqa: S310 - our own simulator on 127.0.0.1
-            f"{self.simulator['control_url']}/{verb}", method=method, data=b"{}"
+            f"{self.simulator['control_url']}/{verb}", data=b"{}"
         )
-        if method == "GET":
-            request.data = None
-        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
-            return json.load(reply)
+        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+            pass
 
     def _wait_until_quiet(self) -> None:
         deadline = time.monotonic() + 30

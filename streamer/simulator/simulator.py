@@ -31,7 +31,7 @@ from streamer.simulator.polygon_rest import PolygonRestSide
 from streamer.simulator.polygon_server import PolygonServer
 from streamer.simulator.rest_server import PREFIX, RestSide
 from streamer.simulator.underlyings import make_underlyings
-from streamer.simulator.universe import Listing, list_events
+from streamer.simulator.universe import Listing, list_events, series_listed
 
 DESCRIPTION_FILE = "simulator.json"
 _FLUSH_EVERY_S = 0.1
@@ -230,7 +230,7 @@ class Simulator:
                 }
                 for key in self.keys
             ],
-            "kalshi_series": sorted({m.event.series_ticker for m in self.kalshi.open_markets}),
+            "kalshi_series": series_listed() if self.kalshi_ws_url else [],
             "polygon_api_key": self.config.polygon_api_key,
             "polygon_requests_per_minute": self.config.polygon_requests_per_minute,
             "ledger_path": str(self.ledger_path),

@@ -53,6 +53,8 @@ _LADDERS = (
     Ladder("KXEURUSD", "C:EUR-USD", "EUR/USD", (10,), "{:02d}", 0.002, 10, 0.004, False, 5),
     Ladder("KXUSDJPY", "C:USD-JPY", "USD/JPY", (10,), "{:02d}", 0.25, 10, 0.004, False, 3),
 )
+_GAME_FAMILIES = ("GAME", "SPREAD", "TOTAL")
+_FED = ("KXFEDDECISION", "KXFED")
 _CITIES = {"NY": "New York City", "CHI": "Chicago", "MIA": "Miami", "DEN": "Denver"}
 
 
@@ -81,6 +83,13 @@ def list_events(listing: Listing, first_day: date) -> Iterator[Event]:
             families.append(_fed(listing, day.replace(day=1) + timedelta(days=45)))
         for together in zip_longest(*families):
             yield from (event for event in together if event is not None)
+
+
+def series_listed() -> list[str]:
+    """The series of all events that :func:`list_events` ever lists."""
+    games = [f"{league.series}{family}" for league in LEAGUES for family in _GAME_FAMILIES]
+    ladders = [ladder.series for ladder in _LADDERS]
+    return sorted([*games, *ladders, *map(_temperature_series, _CITIES), *_FED])
 
 
 def day_code(day: date) -> str:
@@ -162,7 +171,8 @@ def _game(listing: Listing, league: League, day: date, first: str, second: str) 
 
     edge = 0.5 if league.has_ties else 0.0
     spread = league.margin_spread
-    winner = event("GAME", f"{joined}: Winner?", True)
+    game, spread_family, total_family = _GAME_FAMILIES
+    winner = event(game, f"{joined}: Winner?", True)
     first_wins = Terms(margin, edge, None, spread)
     _add(listing, winner, first, league.teams[first], first_wins, "structured")
     if league.has_ties:
@@ -171,7 +181,7 @@ def _game(listing: Listing, league: League, day: date, first: str, second: str) 
     _add(listing, winner, second, league.teams[second], second_wins, "structured")
     yield winner
 
-    spreads = event("SPREAD", f"{joined}: Spread", False)
+    spreads = event(spread_family, f"{joined}: Spread", False)
     for line in league.spread_lines:
         name = f"{league.teams[first]} wins by over {line - 0.5} points"
         first_covers = Terms(margin, line - 0.5, None, spread)
@@ -189,7 +199,7 @@ def _game(listing: Listing, league: League, day: date, first: str, second: str) 
         )
     yield spreads
 
-    totals = event("TOTAL", f"{joined}: Total Points", False)
+    totals = event(total_family, f"{joined}: Total Points", False)
     middle_line = math.floor(league.total)
     for rung in range(-2, 3):
         line = max(1, middle_line + rung * league.total_step)
@@ -238,9 +248,13 @@ def _ladder(listing: Listing, ladder: Ladder, day: date, hour: int) -> Event:
     return event
 
 
+def _temperature_series(city: str) -> str:
+    return f"KXHIGH{city}"
+
+
 def _temperatures(listing: Listing, day: date) -> Iterator[Event]:
     for code, city in _CITIES.items():
-        series = f"KXHIGH{code}"
+        series = _temperature_series(code)
         base = 35 + int(listing.rng.random() * 40)
         latent = Latent(base + 0.4, 0.05)
         title = f"Highest temperature in {city} on {day:%b} {day.day}, {day.year}?"
@@ -270,8 +284,8 @@ def _fed(listing: Listing, day: date) -> Iterator[Event]:
     code = day.strftime("%y%b").upper()
     move = Latent(-12.0, 0.3)
     decision = Event(
-        f"KXFEDDECISION-{code}",
-        "KXFEDDECISION",
+        f"{_FED[0]}-{code}",
+        _FED[0],
         f"Fed decision in {day:%b %Y}?",
         f"In {day:%B %Y}",
         True,
@@ -290,8 +304,8 @@ def _fed(listing: Listing, day: date) -> Iterator[Event]:
     yield decision
     level = Latent(3.74, 0.003)
     rate = Event(
-        f"KXFED-{code}",
-        "KXFED",
+        f"{_FED[1]}-{code}",
+        _FED[1],
         f"Fed funds rate after {day:%b %Y} meeting?",
         f"In {day:%B %Y}",
         False,

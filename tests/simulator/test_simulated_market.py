@@ -30,7 +30,7 @@ from streamer.simulator.market import (
 )
 from streamer.simulator.pool import Pool
 from streamer.simulator.underlyings import make_underlyings
-from streamer.simulator.universe import Listing, list_events
+from streamer.simulator.universe import Listing, list_events, series_listed
 
 DAY = date(2026, 11, 22)
 
@@ -209,3 +209,9 @@ def test_a_pool_is_a_set_one_can_draw_from(steps: list[tuple[bool, int]]) -> Non
         if expected:
             assert pool.draw(Random(member)) in expected
             assert pool.draw_evenly(Random(member)) in expected
+
+
+def test_the_series_that_are_ever_listed_are_told() -> None:
+    assert {e.series_ticker for e in islice(list_events(listing(), DAY), 400)} == set(
+        series_listed()
+    )
