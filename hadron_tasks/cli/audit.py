@@ -11,6 +11,7 @@ from typing import Any
 import click
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from hadron_tasks.backfill.audits import progress_of
 from hadron_tasks.backfill.beginning import recorded
@@ -225,21 +226,27 @@ def _list(venues: Sequence[str], last: int, *, as_json: bool) -> None:
     if as_json:
         print_json([document(run) for run in runs])
     elif runs:
-        console.print(list_of([_list_line(run) for run in runs]))
+        console.print(_listing(runs))
     else:
         click.echo("Nothing was audited yet. Beat does it every hour; now: hadron audit")
 
 
-def _list_line(run: AuditRun) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "venue": run.venue,
-        "by": run.origin,
-        "begun (UTC)": f"{run.started_at:%m-%d %H:%M}",
-        "of": _part(run),
-        "trades": run.compared,
-        "missing": run.missing,
-        "extra": run.extra,
-        "differ": run.different,
-        "state": f"{run.state}: {run.reason}" if run.reason else run.state,
-    }
+def _listing(runs: Sequence[AuditRun]) -> Table:
+    made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("id", "venue", "by", "begun (UTC)", "of"):
+        made.add_column(name, no_wrap=True)
+    for name in ("trades", "missing", "extra", "differ"):
+        made.add_column(name, justify="right", no_wrap=True)
+    made.add_column("state", overflow="fold")
+    for run in runs:
+        counts = (run.compared, run.missing, run.extra, run.different)
+        made.add_row(
+            str(run.id),
+            run.venue,
+            run.origin,
+            f"{run.started_at:%m-%d %H:%M}",
+            _part(run),
+            *(f"{count:,}" for count in counts),
+            f"{run.state}: {run.reason}" if run.reason else run.state,
+        )
+    return made

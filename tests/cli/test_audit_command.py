@@ -44,15 +44,13 @@ def test_the_last_audits_are_listed(hadron: Hadron, database_url: str) -> None:
         audits.end(cursor, 1, "refused", "HTTP 403: not yours")
     connection.close()
 
-    lines = hadron("--last", "5").output.splitlines()
-    assert [line.split()[:3] for line in lines[1:4]] == [
-        ["3", "polygon", "person"],
-        ["2", "kalshi", "person"],
-        ["1", "kalshi", "schedule"],
+    lines = [line.split() for line in hadron("--last", "5").output.splitlines()]
+    shown = [line for line in lines if line and line[0] in ("1", "2", "3")]
+    assert [line[:3] + line[5:7] for line in shown] == [
+        ["3", "polygon", "person", "2", "tickers"],
+        ["2", "kalshi", "person", "all", "0"],
+        ["1", "kalshi", "schedule", "5", "min"],
     ]
-    assert "2 tickers" in lines[1]
-    assert " all " in lines[2]
-    assert "5 min" in lines[3]
     told = json.loads(hadron("--last", "1", "--venue", "kalshi", "--json").stdout)
     assert [(one["id"], one["state"], one["missing"]) for one in told] == [(2, "running", 0)]
     refused = json.loads(hadron("--last", "9", "--json").stdout)[-1]
