@@ -117,6 +117,7 @@ _WORD_KINDS = (
     "state",
     "coin",
     "country",
+    "nation",
     "oscar",
     "grammy",
     "emmy",
@@ -137,7 +138,7 @@ def _compiled() -> tuple[tuple[re.Pattern[str], tables.PatternRow], ...]:
         for kind in _WORD_KINDS
     }
     any_of["league"] = "|".join(sorted(tables.leagues(), key=len, reverse=True))
-    any_of |= {"party": "[DR]", "number": r"\d{1,2}", "word": r"[A-Z0-9]{2,}"}
+    any_of |= {"party": "[DR]", "number": r"\d{1,2}", "team": "[A-Z]{2,3}", "word": r"[A-Z0-9]{2,}"}
     made = []
     for row in tables.pattern_rows():
         pattern = row.pattern
@@ -170,9 +171,16 @@ def _pattern(key: str) -> SeriesRule | None:
 
 
 def _in_words(found: dict[str, str]) -> dict[str, str]:
-    named = {"party": PARTIES, "league": {k: v.name for k, v in tables.leagues().items()}}
+    league = tables.leagues().get(found.get("league", ""))
+    named = {
+        "party": PARTIES,
+        "league": {k: v.name for k, v in tables.leagues().items()},
+        "team": {
+            k: v.full_name for k, v in tables.team_file(league.teams if league else "").items()
+        },
+    }
     return {
-        kind: named[kind][code] if kind in named else tables.words(kind).get(code, code)
+        kind: (named[kind] if kind in named else tables.words(kind)).get(code, code)
         for kind, code in found.items()
     }
 

@@ -41,6 +41,10 @@ _TEAM_TYPES = frozenset(
 )
 
 
+_SEASON = re.compile(r"2\dB?")
+"""A team's season in a part of its own; the ``B`` is the year's second listing."""
+
+
 def read_season(draft: Draft) -> None:
     """Read who wins a season, tournament, race or award."""
     if draft.rule.market_type is MarketType.SEASON_WINS:
@@ -74,7 +78,10 @@ def read_yes_no(draft: Draft) -> None:
 def _read_season_wins(draft: Draft) -> None:
     """``NFLWINS-27JAC-9`` and ``MLBWINS-NYY-26-T90``: a team, a season, a number of wins."""
     league = draft.rule.league
+    _season_beside_team(draft)
     read_event_parts(draft)
+    if draft.scope is not None:
+        draft.scope = draft.scope.removesuffix(" B")
     for index, part in enumerate(draft.market, len(draft.event)):
         last = index == len(draft.event) + len(draft.market) - 1
         strike = read_strike(part, "at_least", "wins") if last else None
@@ -90,6 +97,14 @@ def _read_season_wins(draft: Draft) -> None:
             draft.outcome = Outcome(OutcomeKind.TEAM, team.code, team.full_name, team.source)
             return
     draft.unread.append("whose wins they are")
+
+
+def _season_beside_team(draft: Draft) -> None:
+    """Of ``NFLWINS-IND-25B-T8`` the event is both team and season: until 2026 every team had a
+    series of its own (``NFLWINS-IND``)."""
+    team_alone = len(draft.event) == 1 and draft.event[0].isalpha()
+    if team_alone and draft.market and _SEASON.fullmatch(draft.market[0]):
+        draft.event.append(draft.market.pop(0))
 
 
 def _read_outcomes(draft: Draft, market: list[str], offset: int) -> None:

@@ -6,7 +6,7 @@ from hadron_tasks.tickers.dates import read_date
 from hadron_tasks.tickers.draft import Draft
 from hadron_tasks.tickers.families.event_parts import read_event_parts
 from hadron_tasks.tickers.families.strikes import read_strike
-from hadron_tasks.tickers.parsed import MarketType, Outcome, OutcomeKind, Strike
+from hadron_tasks.tickers.parsed import Direction, MarketType, Outcome, OutcomeKind, Strike
 
 _TYPES = {"T": MarketType.ABOVE, "B": MarketType.BUCKET}
 
@@ -43,4 +43,5 @@ def _form_of_number(draft: Draft, part: str) -> Strike | None:
         draft.market_type = _TYPES[part[0]]
     else:
         draft.unread.append(f"whether {part} is a floor, a cap or a count")
+        strike = strike._replace(direction=Direction.LINE)
     return strike
