@@ -16,14 +16,17 @@ from hadron_tasks.markets import arbitrage
 from hadron_tasks.markets.arbitrage import Claim, Finding, Kind, Quotes
 from hadron_tasks.markets.certainty import Results, follows
 from hadron_tasks.markets.groups import GroupKind
-from hadron_tasks.markets.prices import Quote, Side
+from hadron_tasks.markets.prices import STALE_AFTER, Quote, Side
+from hadron_tasks.markets.underlyings import Observed, has_touched
 from hadron_tasks.store.arbitrage import FoundNow, Recorded, record
 from hadron_tasks.store.instruments import instrument_id
 from hadron_tasks.store.market_groups import grouping_version
 from hadron_tasks.store.market_quotes import (
     Group,
     GroupMember,
+    Standing,
     groups_of,
+    keys_of,
     members_of,
     standings_of,
 )
@@ -36,6 +39,7 @@ _PRICED = {
         GroupKind.LADDER,
         GroupKind.DEADLINES,
         GroupKind.COMBO,
+        GroupKind.TOUCH,
     )
 }
 """The groups from which something follows for prices."""
@@ -57,6 +61,16 @@ class Looked(NamedTuple):
     recorded: Recorded
 
 
+class _Seen:
+    """What one look sees."""
+
+    def __init__(self, standings: Sequence[Standing], feed: Feed | None, now: datetime) -> None:
+        self.now = now
+        self.by_id = {one.instrument_id: one for one in standings}
+        self.quotes: Quotes = quotes_of(standings, feed, now)
+        self.results: Results = results_of(standings)
+
+
 class ArbitrageWatch:
     """Finds arbitrage; remembers groups from one look to the next, never quotes."""
 
@@ -65,6 +79,8 @@ class ArbitrageWatch:
         self._groups: dict[str, list[Group]] = {}
         """By instrument."""
         self._members: dict[Group, list[GroupMember]] = {}
+        self._touched_by: dict[str, list[Group]] = {}
+        """By underlying's instrument: the markets on the highest or lowest it ever is."""
 
     def look(
         self,
@@ -89,38 +105,46 @@ class ArbitrageWatch:
                 for kind, key in map(_group, again)
                 if kind == _MARKET
             }
+            groups |= {group for one in instrument_ids for group in self._touched_by.get(one, ())}
             groups |= {group for group in map(_group, again) if group[0] in _PRICED}
             self._learn_members(cursor, groups)
             wanted = changed | {
                 member.instrument_id for group in groups for member in self._members.get(group, ())
             }
+            wanted |= {_underlying(group) for group in groups if group[0] == GroupKind.TOUCH}
             standings = standings_of(cursor, wanted)
-            quotes, results = quotes_of(standings, feed, now), results_of(standings)
+            seen = _Seen(standings, feed, now)
             alone = {(_MARKET, one.ticker) for one in standings if one.instrument_id in changed}
             found = [
-                _found(scope, finding, quotes)
+                _found(scope, finding, seen.quotes)
                 for scope in (*alone, *groups)
-                for finding in self._findings(scope, quotes, results, now)
+                for finding in self._findings(scope, seen)
             ]
             scopes = [":".join(scope) for scope in (*alone, *groups)]
             return Looked(len(scopes), record(cursor, scopes, found, now))
 
-    def _findings(
-        self, scope: Group, quotes: Quotes, results: Results, now: datetime
-    ) -> Iterator[Finding]:
+    def _findings(self, scope: Group, seen: _Seen) -> Iterator[Finding]:
         kind, key = scope
         if kind == _MARKET:
-            crossed = arbitrage.crossed(quotes, key, now)
+            crossed = arbitrage.crossed(seen.quotes, key, seen.now)
             if crossed is not None:
                 yield crossed
+            return
+        members = self._members.get(scope, ())
+        if kind == GroupKind.TOUCH:
+            yield from _touched(scope, members, seen)
         else:
-            yield from _in_group(_PRICED[kind], self._members.get(scope, ()), quotes, results, now)
+            yield from _in_group(_PRICED[kind], members, seen)
 
     def _learn(self, cursor: Cursor, instrument_ids: Collection[str]) -> None:
         version = grouping_version(cursor, VENUE)
         if version != self._version or len(self._groups) > MOST_REMEMBERED:
             self._groups.clear()
             self._members.clear()
+            self._touched_by.clear()
+            for key in keys_of(cursor, GroupKind.TOUCH):
+                group = (GroupKind.TOUCH.value, key)
+                self._touched_by.setdefault(_underlying(group), []).append(group)
             self._version = version
         unknown = [one for one in instrument_ids if one not in self._groups]
         if unknown:
@@ -133,15 +157,10 @@ class ArbitrageWatch:
             self._members.update(members_of(cursor, unknown))
 
 
-def _in_group(
-    kind: GroupKind,
-    members: Sequence[GroupMember],
-    quotes: Quotes,
-    results: Results,
-    now: datetime,
-) -> Iterator[Finding]:
+def _in_group(kind: GroupKind, members: Sequence[GroupMember], seen: _Seen) -> Iterator[Finding]:
+    quotes, now = seen.quotes, seen.now
     claims = [Claim(member.ticker, Side(member.side)) for member in members]
-    for certain in follows(kind, claims, results):
+    for certain in follows(kind, claims, seen.results):
         found = arbitrage.certain(quotes, certain.claim, certain.why, now)
         if found is not None:
             yield found
@@ -158,6 +177,31 @@ def _in_group(
             yield from arbitrage.combo(quotes, claims[0].ticker, claims[1:], now)
     if one is not None:
         yield one
+
+
+def _touched(group: Group, members: Sequence[GroupMember], seen: _Seen) -> Iterator[Finding]:
+    """Markets that settle YES since their number has been where they need it."""
+    spot = seen.by_id.get(_underlying(group))
+    if spot is None or spot.price is None or spot.received_at is None:
+        return
+    if seen.now - spot.received_at > STALE_AFTER:
+        return
+    observed = Observed(group[1].partition(":")[0])
+    for member in members:
+        market = seen.by_id.get(member.instrument_id)
+        if market is not None and has_touched(
+            observed, spot.price, market.floor_strike, market.cap_strike
+        ):
+            why = f"{spot.ticker} was at {spot.price}, and the {observed} value counts"
+            found = arbitrage.certain(seen.quotes, Claim(member.ticker, Side.YES), why, seen.now)
+            if found is not None:
+                yield found
+
+
+def _underlying(group: Group) -> str:
+    """The instrument that a group of markets on its highest or lowest value is about."""
+    _, venue, ticker = group[1].split(":", 2)
+    return str(instrument_id(venue, ticker))
 
 
 def _group(scope: str) -> Group:

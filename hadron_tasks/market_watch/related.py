@@ -66,7 +66,11 @@ def related_groups(cursor: Cursor, name: str) -> list[RelatedGroup]:
     """
     ids = markets_called(cursor, name)
     every = {
-        group for groups in groups_of(cursor, ids, list(GroupKind)).values() for group in groups
+        group
+        for groups in groups_of(
+            cursor, ids, [kind for kind in GroupKind if kind is not GroupKind.TOUCH]
+        ).values()
+        for group in groups
     }
     members = members_of(cursor, _telling(every))
     for group, found in members.items():

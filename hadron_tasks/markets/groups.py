@@ -19,7 +19,7 @@ from hadron_tasks.markets.exhaustive import covers_everything
 from hadron_tasks.markets.facts import MarketFacts
 from hadron_tasks.markets.prices import Side
 from hadron_tasks.markets.underlyings import VENUE as UNDERLYING_VENUE
-from hadron_tasks.markets.underlyings import underlying_of
+from hadron_tasks.markets.underlyings import Observed, underlying_of
 from hadron_tasks.tickers import ParsedTicker
 from hadron_tasks.tickers.parsed import Direction, Family, MarketType, OutcomeKind
 
@@ -54,6 +54,8 @@ class GroupKind(StrEnum):
     """An exclusive event of which one market settles YES for sure: nothing else can happen."""
     UNDERLYING = "underlying"
     """Markets on a number that another venue carries."""
+    TOUCH = "touch"
+    """Those of them that are about the highest, or the lowest, it ever is."""
 
 
 class EdgeKind(StrEnum):
@@ -140,6 +142,9 @@ def memberships(
     if (underlying := underlying_of(parsed.series, mapped)) is not None:
         key = f"{UNDERLYING_VENUE}:{underlying.ticker}"
         yield Membership(GroupKind.UNDERLYING, key, market.ticker, yes, first)
+        if underlying.observed is not Observed.AT_CLOSE:
+            key = f"{underlying.observed}:{key}"
+            yield Membership(GroupKind.TOUCH, key, market.ticker, yes, first)
     if parsed.family is Family.DEADLINE and parsed.deadline is not None:
         by = parsed.deadline
         # "By March" and "by March 15" are not compared: whether a month's first or last day is

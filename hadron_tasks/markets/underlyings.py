@@ -8,6 +8,7 @@ follows from an underlying's price is an estimate, never a settlement.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -69,6 +70,22 @@ def underlying_of(series: str, mapped: Mapping[str, str] | None = None) -> Under
         if rest in _PERIODS:
             return Underlying(ticker, observed)
     return None
+
+
+def has_touched(
+    observed: Observed, spot: Decimal, floor: Decimal | None, cap: Decimal | None
+) -> bool:
+    """Whether the number has been where a market on its highest or lowest value needs it.
+
+    Args:
+        floor: The strike that it has to get above.
+        cap: The strike that it has to get below.
+    """
+    if observed is Observed.HIGHEST:
+        return floor is not None and cap is None and spot > floor
+    if observed is Observed.LOWEST:
+        return cap is not None and floor is None and spot < cap
+    return False
 
 
 def _observed(series: str) -> Observed:

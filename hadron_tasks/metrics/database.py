@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from hadron_tasks.markets.arbitrage import Kind as ArbitrageKind
 from hadron_tasks.metrics.exposition import Reading, Sample
 from hadron_tasks.raw_stream import GapCause
 from hadron_tasks.store.partitions import partition_name
@@ -38,6 +39,11 @@ _GAPS = """
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 _GAP_STATES = ("open", "backfilled", "unrecoverable")
+_ARBITRAGE = """
+    SELECT kind, count(*), count(*) FILTER (WHERE closed_at IS NULL),
+        coalesce(sum(profit) FILTER (WHERE closed_at IS NULL), 0)
+    FROM arbitrage_opportunities GROUP BY kind
+"""
 _CRAWLS = """
     WITH whole AS (
         SELECT * FROM crawl_runs WHERE scope = ''
@@ -131,6 +137,17 @@ def read_gaps(cursor: Cursor, venues: Sequence[str]) -> Iterator[Reading]:
         yield Sample("hadron_feed_gaps", labels, count)
     for label, lost in missing.items():
         yield Sample("hadron_feed_gap_missing_messages", label, lost)
+
+
+def read_arbitrage(cursor: Cursor) -> Iterator[Reading]:
+    """Arbitrages by kind, those that live now and what these would earn."""
+    cursor.execute(_ARBITRAGE)
+    found = {kind: rest for kind, *rest in cursor.fetchall()}
+    for kind in ArbitrageKind:
+        total, live, profit = found.get(kind.value, (0, 0, 0))
+        yield Sample("hadron_arbitrage_found_total", (kind.value,), total)
+        yield Sample("hadron_arbitrage_live", (kind.value,), live)
+        yield Sample("hadron_arbitrage_live_profit_dollars", (kind.value,), float(profit))
 
 
 def read_crawls(cursor: Cursor) -> Iterator[Reading]:

@@ -239,6 +239,16 @@ _FLEET: dict[str, list[tuple[str, Kind, str, str]]] = {
             "Messages known to be missing in gaps, where sequence numbers tell.",
         ),
     ],
+    "Arbitrage": [
+        ("hadron_arbitrage_found_total", Kind.COUNTER, "kind", "Arbitrages that were found."),
+        ("hadron_arbitrage_live", Kind.GAUGE, "kind", "Arbitrages that are there now."),
+        (
+            "hadron_arbitrage_live_profit_dollars",
+            Kind.GAUGE,
+            "kind",
+            "What those that are there now would earn together, after fees.",
+        ),
+    ],
     "Tasks and beat": [
         ("hadron_tasks_total", Kind.COUNTER, "task state", "Tasks that ended, by how they ended."),
         (

@@ -22,6 +22,7 @@ from hadron_tasks import __version__
 from hadron_tasks.metrics.database import (
     STATEMENT_TIMEOUT_MS,
     Accounts,
+    read_arbitrage,
     read_crawls,
     read_gaps,
     read_letters,
@@ -105,6 +106,7 @@ class FleetCollector(Collector):
             DatabasePart("dead_letters", lambda cursor: read_letters(cursor, venues)),
             DatabasePart("gaps", lambda cursor: read_gaps(cursor, venues)),
             DatabasePart("crawls", read_crawls),
+            DatabasePart("arbitrage", read_arbitrage),
         )
 
     def collect(self) -> list[Family]:

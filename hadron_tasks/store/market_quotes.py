@@ -13,6 +13,7 @@ _GROUPS_OF = """
     SELECT instrument_id::text, kind, key FROM market_group_members
     WHERE instrument_id = ANY(%s::uuid[]) AND kind = ANY(%s)
 """
+_KEYS_OF = "SELECT DISTINCT key FROM market_group_members WHERE kind = %s"
 _MEMBERS_OF = """
     SELECT m.kind, m.key, m.ticker, m.side, m.instrument_id::text
     FROM unnest(%s::text[], %s::text[]) AS wanted (kind, key)
@@ -75,6 +76,12 @@ def groups_of(
     for instrument_id, kind, key in cursor.fetchall():
         found.setdefault(instrument_id, []).append((kind, key))
     return found
+
+
+def keys_of(cursor: Cursor, kind: str) -> list[str]:
+    """The keys of all groups of a kind; for kinds of which there are few."""
+    cursor.execute(_KEYS_OF, (kind,))
+    return [key for (key,) in cursor.fetchall()]
 
 
 def members_of(cursor: Cursor, groups: Collection[Group]) -> dict[Group, list[GroupMember]]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
-from watched import kalshi, list_event, list_market, put_quote, select
+from watched import kalshi, list_event, list_market, polygon, put_quote, select
 
 from hadron_tasks.market_watch.arbitrage_watch import ArbitrageWatch, Looked
 from hadron_tasks.market_watch.grouping import group_all_changed
@@ -159,6 +159,30 @@ def test_a_settled_market_makes_others_certain(connection: PgConnection, ladder:
     (found,) = look(connection, HIGH, watch=watch).recorded.opened
     assert (found.kind, found.legs[0]["ticker"]) == ("certain", LOW)
     assert HIGH in found.assumption
+
+
+def test_a_number_that_was_above_the_strike_of_its_highest_value(
+    connection: PgConnection,
+) -> None:
+    touched, not_yet = "KXBTCMAXY-26DEC31-100000", "KXBTCMAXY-26DEC31-110000"
+    for ticker in (touched, not_yet):
+        floor = ticker.rpartition("-")[2]
+        list_market(connection, ticker, strike_type="greater", floor=floor, close_time=FUTURE)
+        put_quote(connection, ticker, "0.10", "0.95")
+    list_market(connection, "X:BTC-USD", None, venue="polygon", asset_class="crypto")
+    group_all_changed(connection)
+    watch = ArbitrageWatch()
+    ids = [polygon("X:BTC-USD")]
+    put_quote(connection, "X:BTC-USD", venue="polygon", price="99999.99")
+    assert watch.look(connection, ids, [], None, datetime.now(UTC)).recorded.opened == []
+    put_quote(connection, "X:BTC-USD", venue="polygon", price="100000.01")
+    (found,) = watch.look(connection, ids, [], None, datetime.now(UTC)).recorded.opened
+    assert (found.kind, [leg["ticker"] for leg in found.legs]) == ("certain", [touched])
+    assert "100000.01" in found.assumption
+    # A spot that nobody confirmed lately proves nothing.
+    old = datetime.now(UTC) - timedelta(minutes=5)
+    put_quote(connection, "X:BTC-USD", venue="polygon", price="100000.01", at=old)
+    assert len(watch.look(connection, ids, [], None, datetime.now(UTC)).recorded.closed) == 1
 
 
 def test_groups_that_changed_are_read_again(connection: PgConnection, ladder: None) -> None:

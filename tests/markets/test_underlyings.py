@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from hadron_tasks.markets.priority import truth_of
-from hadron_tasks.markets.underlyings import Observed, Underlying, underlying_of
+from hadron_tasks.markets.underlyings import Observed, Underlying, has_touched, underlying_of
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,23 @@ def test_what_operators_mapped_comes_first() -> None:
 )
 def test_whose_price_is_the_truth(asset_class: str, venue: str) -> None:
     assert truth_of(asset_class) == venue
+
+
+@pytest.mark.parametrize(
+    ("observed", "spot", "floor", "cap", "touched"),
+    [
+        (Observed.HIGHEST, "101", "100", None, True),
+        (Observed.HIGHEST, "100", "100", None, False),
+        (Observed.HIGHEST, "99", None, "100", False),
+        (Observed.LOWEST, "99", None, "100", True),
+        (Observed.LOWEST, "100", None, "100", False),
+        # A range is left again, whatever it touched.
+        (Observed.HIGHEST, "101", "100", "102", False),
+        (Observed.AT_CLOSE, "101", "100", None, False),
+    ],
+)
+def test_what_a_number_has_touched(
+    observed: Observed, spot: str, floor: str | None, cap: str | None, touched: bool
+) -> None:
+    strikes = [None if strike is None else Decimal(strike) for strike in (floor, cap)]
+    assert has_touched(observed, Decimal(spot), *strikes) is touched
