@@ -18,9 +18,9 @@ _MESSAGE_SHOWN = 160
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def letters(count: int) -> str:
+def letters(count: int, word: str = "letter") -> str:
     """``1 letter``, ``2 letters``."""
-    return f"{count:,} letter{'' if count == 1 else 's'}"
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def told(group: LetterGroup) -> str:

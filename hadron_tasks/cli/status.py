@@ -9,10 +9,13 @@ from typing import Any
 import click
 
 from hadron_tasks.cli.connect import database, redis_client
+from hadron_tasks.cli.letter_view import letters
 from hadron_tasks.cli.output import console, print_json, sheet, table
 from hadron_tasks.feed_health import ConnectionHealth
 from hadron_tasks.settings import get_settings
 from hadron_tasks.status import StoreStatus, StreamStatus, read_store, read_streams
+from hadron_tasks.store import letter_box
+from hadron_tasks.store.letter_box import Chosen
 
 
 @click.command()
@@ -30,8 +33,10 @@ def status(as_json: bool) -> None:
         streams = read_streams(client, venues)
     with database() as connection:
         stores = read_store(connection, venues)
+        dead = letter_box.count(connection, Chosen())
     if as_json:
-        print_json({"venues": [_document(s, t) for s, t in zip(streams, stores, strict=True)]})
+        documents = [_document(s, t) for s, t in zip(streams, stores, strict=True)]
+        print_json({"venues": documents, "dead_letters": dead})
         return
     console.print(
         sheet("Venues", [_venue_row(*pair) for pair in zip(streams, stores, strict=True)])
@@ -41,6 +46,9 @@ def status(as_json: bool) -> None:
         console.print(table("Connections", [_connection_row(one) for one in connections]))
     else:
         console.print("No streamer reports. Start one: hadron up, or python -m streamer run")
+    if dead:
+        # Of tasks, too, which no venue's column counts.
+        console.print(f"{letters(dead, 'dead letter')} in all: hadron dlq list", highlight=False)
 
 
 def _venue_row(stream: StreamStatus, store: StoreStatus) -> dict[str, Any]:

@@ -94,7 +94,9 @@ def check_dead_letters(terminal: Terminal) -> None:
     assert (cause["count"], cause["error_type"]) == (1, "MalformedFrame")
     newest = str(cause["newest_id"])
     assert "\\xff" in terminal.run("dlq", "show", newest).stdout
-    assert "1 frames would be" in terminal.run("dlq", "retry", "--all", "--dry-run").stdout
+    assert (
+        "1 letter would be sent again" in terminal.run("dlq", "retry", "--all", "--dry-run").stdout
+    )
     terminal.run("dlq", "retry", newest)
     terminal.wait_for(
         lambda: json.loads(terminal.run("dlq", "show", newest, "--json").stdout)["attempts"] == 2
