@@ -93,15 +93,15 @@ class Striker:
 
     def _kill_child(self, fault: Fault, whom: str) -> str:
         """A pool process of a worker, or one of the processes that PostgreSQL serves us with."""
-        pid = self._pid(fault.target)
-        children = [] if pid is None else psutil.Process(pid).children()
+        children = _children(self._pid(fault.target))
         if whom == "backend":
             children = [one for one in children if _is_backend(one)]
         if not children:
             return "there was none"
+        victim = children[fault.count % len(children)]
         with suppress(psutil.NoSuchProcess):
-            children[fault.count % len(children)].kill()
-        return f"process {children[fault.count % len(children)].pid}"
+            victim.kill()
+        return f"process {victim.pid}"
 
     def _restart(self, fault: Fault, _how: str) -> str:
         server = self._server(fault.target)
@@ -115,13 +115,11 @@ class Striker:
         def freeze() -> None:
             if self._elapsed >= until:
                 return
-            pid = self._pid("postgres")
             self._slowed = set()
-            for child in [] if pid is None else psutil.Process(pid).children():
+            for child in filter(_is_backend, _children(self._pid("postgres"))):
                 with suppress(psutil.NoSuchProcess):
-                    if _is_backend(child):
-                        child.suspend()
-                        self._slowed.add(child.pid)
+                    child.suspend()
+                    self._slowed.add(child.pid)
             self._at(self._elapsed + FROZEN_S, thaw)
 
         def thaw() -> None:
@@ -200,9 +198,19 @@ def _whose(fault: Fault) -> dict[str, str]:
     return {"venue" if is_venue else "connection": fault.target}
 
 
+def _children(pid: int | None) -> list[psutil.Process]:
+    try:
+        return [] if pid is None else psutil.Process(pid).children()
+    except psutil.NoSuchProcess:  # it died this moment
+        return []
+
+
 def _is_backend(process: psutil.Process) -> bool:
     """Whether a child of PostgreSQL serves a connection, rather than the server itself."""
-    return "hadron" in " ".join(process.cmdline())
+    try:
+        return "hadron" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _limit_files(pids: list[int], most_bytes: int) -> None:

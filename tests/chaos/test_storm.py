@@ -46,7 +46,10 @@ def test_everything_is_explained_after_a_storm(
     duration_s = MINUTES * 60
     storm = brew(seed, duration_s, int(MINUTES * FAULTS_A_MINUTE))
     striker = Striker(fleet)
-    striker.rage(storm, duration_s)
+    try:
+        striker.rage(storm, duration_s)
+    finally:
+        print(f"Storm of seed {seed}, {len(storm)} faults:", *striker.told, sep="\n")
     raged = time.monotonic()
     # A message that was held back is missed when the next one of its subscription comes.
     fleet.run_for(SHOWS_WITHIN_S)
@@ -56,7 +59,7 @@ def test_everything_is_explained_after_a_storm(
     books = compare_books(fleet)
     problems = fleet.finish()
     made = account(gather(fleet))
-    print(report(seed, striker, made, fleet, time.monotonic() - raged))
+    print(report(made, fleet, time.monotonic() - raged))
     print(f"Books compared with the exchange's own: {books}")
     assert problems == []
     assert made.unexplained == []
@@ -99,12 +102,9 @@ def is_settled(fleet: RunningFleet) -> bool:
     return backlog == 0 and unsettled == 0
 
 
-def report(
-    seed: int, striker: Striker, made: Account, fleet: RunningFleet, settled_s: float
-) -> str:
-    """What happened, for people."""
-    lines = [f"Storm of seed {seed}, {len(striker.told)} faults:", *striker.told]
-    lines.append(f"Settled and accounted for in {settled_s:.0f} s.")
+def report(made: Account, fleet: RunningFleet, settled_s: float) -> str:
+    """What became of it all, for people."""
+    lines = [f"Settled and accounted for in {settled_s:.0f} s."]
     causes = "SELECT venue, cause, state, count(*) FROM feed_gaps GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     lines += ["Gaps:", *("  " + "  ".join(map(str, row)) for row in fleet.query(causes))]
     tasks = (
