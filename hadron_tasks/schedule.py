@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
+import structlog
 from celery import Celery
 from celery.schedules import crontab
 from celery.schedules import schedule as interval
@@ -22,6 +23,11 @@ from hadron_tasks import beat_health
 from hadron_tasks.errors import HadronError
 from hadron_tasks.schedule_entry import HadronEntry, cron_fields, in_words
 from hadron_tasks.task_past import Past
+
+log = structlog.get_logger()
+
+LOOK_AGAIN_AFTER_S = 1.0
+"""While Redis is away."""
 
 EDITED_KEY = "hadron:beat:edited"
 """Redis set of the names of entries that an operator changed."""
@@ -44,9 +50,17 @@ class HadronScheduler(RedBeatScheduler):  # type: ignore[misc]
         )
 
     def tick(self, *arguments: Any, **options: Any) -> float:
-        """Send what is due, and leave a sign of life; returns the seconds until the next."""
-        next_s: float = super().tick(*arguments, **options)
-        beat_health.note_tick(get_redis(self.app))
+        """Send what is due, and leave a sign of life; returns the seconds until the next.
+
+        While Redis is away nothing is due. A beat whose lock ran out meanwhile ends, as RedBeat
+        has it: another may hold it.
+        """
+        try:
+            next_s: float = super().tick(*arguments, **options)
+            beat_health.note_tick(get_redis(self.app))
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            log.warning("Redis is away; nothing is sent until it is back", reason=str(error))
+            return LOOK_AGAIN_AFTER_S
         return next_s
 
     def apply_async(self, entry: HadronEntry, *args: Any, **kwargs: Any) -> Any:

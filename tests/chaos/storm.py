@@ -19,7 +19,7 @@ class Kind:
     """What of the fleet it takes away: two such faults of one service do not overlap."""
 
 
-WORKERS = ("worker-1", "worker-2", "worker-rest")
+WORKERS = ("worker-1", "worker-2", "worker-rest", "worker-markets")
 STREAMERS = ("streamer-kalshi-1", "streamer-kalshi-2", "streamer-polygon-1")
 KEYS = ("kalshi-1", "kalshi-2", "kalshi-3", "kalshi-4")
 CONNECTIONS = (*KEYS, "polygon-stocks", "polygon-crypto", "polygon-forex", "polygon-indices")

@@ -112,6 +112,19 @@ def test_a_change_is_live_and_outlives_restarts(beat: Beat) -> None:
     assert (entry["when"], entry["edited"], entry["enabled"]) == ("every 1 h", False, True)
 
 
+@pytest.mark.fleet
+def test_beat_waits_for_a_redis_that_is_away(beat: Beat) -> None:
+    beat.start()
+    beat.wait_for_more("hadron.poke_drain", 30)
+    beat.server.stop()
+    time.sleep(4)
+    beat.server.start()
+    beat.wait_for_more("hadron.poke_drain", 15)
+    assert beat.process is not None
+    assert beat.process.poll() is None, beat.log.read_text()[-2000:]
+    assert "Traceback" not in beat.log.read_text()
+
+
 def test_what_makes_no_sense_is_refused(beat: Beat) -> None:
     refused = beat.command("set", "tidy-streams", "--cron", "61 * * * *")
     assert refused.returncode == 1
