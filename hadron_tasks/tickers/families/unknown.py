@@ -1,4 +1,5 @@
-"""Series that no table knows: their dates, their numbers, and everything else as codes."""
+"""Series that no table knows, or of which only the subject is known: their dates, their numbers,
+and everything else as codes."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ def read_unknown(draft: Draft) -> None:
         else:
             draft.piece(index, "strike", part)
             draft.strike = strike
+    if draft.rule.known and draft.market_type is MarketType.UNKNOWN:
+        draft.unread.append("what kind of question it is")
 
 
 def _form_of_number(draft: Draft, part: str) -> Strike | None:
