@@ -71,7 +71,7 @@ def search(
     if as_json:
         print_json(found)
         return
-    console.print(_listed(words, found))
+    console.print(_listed(words, [_row(one) for one in found]))
     if len(found) == limit:
         click.echo(f"The first {limit}; there may be more: add a word, or --limit.")
 
@@ -100,21 +100,28 @@ def show(ticker: str, as_json: bool) -> None:
         _show(card)
 
 
-def _listed(title: str, found: Sequence[FoundInstrument]) -> Table:
+def _listed(title: str, rows: Sequence[Mapping[str, str | None]]) -> Table:
     """Two lines each: the name, and the ticker whole, for it is there to be copied."""
     made = Table(title=escape(title), title_justify="left", header_style="bold", pad_edge=False)
     made.add_column("name\nticker", overflow="fold")
-    for column in ("status", "closes (UTC)", "price"):
-        made.add_column(column, no_wrap=True, justify="right" if column == "price" else "left")
-    for one in found:
-        name = Text(one.display_name)
-        made.add_row(
-            name.append(f"\n{one.ticker}", style="dim"),
-            one.status or "-",
-            _minute(one.close_time) or "-",
-            _plain(one.price) or "-",
-        )
+    for column in list(rows[0])[2:]:
+        numeric = column in ("price", "bid", "ask")
+        made.add_column(column, no_wrap=True, justify="right" if numeric else "left")
+    for row in rows:
+        name, ticker, *others = row.values()
+        both = Text(name or "").append(f"\n{ticker}", style="dim")
+        made.add_row(both, *(other or "-" for other in others))
     return made
+
+
+def _row(found: FoundInstrument) -> dict[str, str | None]:
+    return {
+        "name": found.display_name,
+        "ticker": found.ticker,
+        "status": found.status,
+        "closes (UTC)": _minute(found.close_time),
+        "price": _plain(found.price),
+    }
 
 
 def _why_nothing(connection: PgConnection, words: str) -> str:
@@ -176,8 +183,8 @@ def _show(card: InstrumentCard) -> None:
         console.print(table("Legs", legs))
     if card.siblings:
         more = card.siblings_in_all - len(card.siblings)
-        title = "Other markets of the event"
-        console.print(table(title, [_sibling(one) for one in card.siblings]))
+        rows = [_sibling(one) for one in card.siblings]
+        console.print(_listed("Other markets of the event", rows))
         if more > 0:
             click.echo(f"And {more:,} more; --json has them.")
 
@@ -258,10 +265,9 @@ def _prices(quote: Record) -> dict[str, str | None]:
     }
 
 
-def _sibling(one: Record) -> dict[str, Any]:
-    prices = {name: _plain(one[name]) for name in ("price", "bid", "ask")}
-    name = escape(one["name"])
-    return {"ticker": one["ticker"], "name": name, "status": one["status"], **prices}
+def _sibling(one: Record) -> dict[str, str | None]:
+    known = {"name": one["name"], "ticker": one["ticker"], "status": one["status"]}
+    return known | {name: _plain(one[name]) for name in ("price", "bid", "ask")}
 
 
 def _timed(value: str | None, at: datetime | None) -> str | None:

@@ -205,6 +205,7 @@ def test_all_that_is_known_of_one(hadron: Hadron) -> None:
         f"{GAME}-CHA",
     ):
         assert told in words
+    assert max(map(len, shown.output.splitlines())) <= 80
     assert hadron("show", TORONTO.lower()).output == shown.output
 
 
