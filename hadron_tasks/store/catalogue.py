@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
-from pydantic_core import to_json
 
 from hadron_tasks.store.catalogue_rows import EventRow, InstrumentRow, Refused, SeriesRow, Written
-from hadron_tasks.store.copy_text import NULL, text, value
+from hadron_tasks.store.copy_text import NULL, json_text, text, value
 from hadron_tasks.store.instruments import map_instruments
 from hadron_tasks.store.staged_upsert import Line, StagedUpsert, Stored
 
@@ -143,8 +143,8 @@ def _series_line(row: SeriesRow) -> Line:
         row.ticker,
         (
             f"{text(row.ticker)}\t{text(row.title)}\t{text(row.category)}\t{text(row.frequency)}\t"
-            f"{_json(row.tags)}\t{text(row.fee_type)}\t{value(row.fee_multiplier)}\t"
-            f"{_json(row.external_ref)}\n"
+            f"{json_text(row.tags)}\t{text(row.fee_type)}\t{value(row.fee_multiplier)}\t"
+            f"{json_text(row.external_ref)}\n"
         ).encode(),
     )
 
@@ -158,7 +158,7 @@ def _event_line(row: EventRow) -> Line:
             f"{text(row.series_ticker)}\t{text(row.title)}\t{text(row.sub_title)}\t"
             f"{text(row.category)}\t{_flag(row.mutually_exclusive)}\t"
             f"{text(row.collateral_return_type)}\t{_time(row.strike_date)}\t"
-            f"{_json(row.external_ref)}\n"
+            f"{json_text(row.external_ref)}\n"
         ).encode(),
     )
 
@@ -171,7 +171,7 @@ def _instrument_line(row: InstrumentRow) -> Line:
         f"{text(row.yes_sub_title)}\t{text(row.no_sub_title)}\t{_time(row.open_time)}\t"
         f"{_time(row.close_time)}\t{_time(row.expected_expiration_time)}\t"
         f"{text(row.strike_type)}\t{value(row.floor_strike)}\t{value(row.cap_strike)}\t"
-        f"{text(row.result)}\t{value(row.settlement_value)}\t{_json(row.external_ref)}\n"
+        f"{text(row.result)}\t{value(row.settlement_value)}\t{json_text(row.external_ref)}\n"
     ).encode()
     key = row.id
     digest = int.from_bytes(blake2b(said, digest_size=8).digest(), signed=True)
@@ -179,15 +179,11 @@ def _instrument_line(row: InstrumentRow) -> Line:
     return Line(key, row.ticker, begins + said, digest)
 
 
+# Markets of one event share their times.
+@lru_cache(maxsize=4096)
 def _time(moment: datetime | None) -> str:
     return NULL if moment is None else moment.isoformat()
 
 
 def _flag(said: bool | None) -> str:
     return NULL if said is None else str(said)
-
-
-def _json(document: Any) -> str:
-    if document is None:
-        return NULL
-    return to_json(document).decode().replace("\\", "\\\\")

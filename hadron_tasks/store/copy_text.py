@@ -94,7 +94,7 @@ def text(words: str | None) -> str:
     )
 
 
-def json_text(document: dict[str, Any] | None) -> str:
+def json_text(document: dict[str, Any] | list[Any] | None) -> str:
     """A JSON document as COPY text; JSON itself escapes tabs and newlines."""
     if document is None:
         return NULL

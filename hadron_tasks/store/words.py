@@ -14,7 +14,7 @@ from collections.abc import Iterable
 _WORD = re.compile(r"[^\W_]+(?:(?<=\d)\.(?=\d)[^\W_]+)*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _INITIALS = re.compile(r"\b(?:[a-z]\.){2,}")
-_APOSTROPHES = str.maketrans("", "", "'’ʼ`")
+_APOSTROPHES = "'’ʼ`"
 
 LONGEST_WORD = 200
 """Characters; what is longer is cut. PostgreSQL indexes words of up to 2,046 bytes."""
@@ -22,16 +22,21 @@ LONGEST_WORD = 200
 
 def words_of(texts: Iterable[str]) -> list[str]:
     """The words of some texts, each once, in the order they first come."""
-    text = " ".join(texts).lower().translate(_APOSTROPHES)
+    text = " ".join(texts).lower()
+    # Each of these takes longer than to see that there is nothing for it to do.
+    for apostrophe in _APOSTROPHES:
+        if apostrophe in text:
+            text = text.replace(apostrophe, "")
     if "," in text:
         text = _THOUSANDS.sub("", text)
     if "." in text:
         text = _INITIALS.sub(lambda initials: initials[0].replace(".", ""), text)
-    if text.isascii():
-        words = _WORD.findall(text)
-    else:
-        words = [plain for word in _WORD.findall(_composed(text)) for plain in _plain(word)]
-    return list(dict.fromkeys([word[:LONGEST_WORD] for word in words]))
+    words = _WORD.findall(text if text.isascii() else _composed(text))
+    if not all(map(str.isascii, words)):
+        words = [plain for word in words for plain in _plain(word)]
+    if any(len(word) > LONGEST_WORD for word in words):
+        words = [word[:LONGEST_WORD] for word in words]
+    return list(dict.fromkeys(words))
 
 
 def keywords(texts: Iterable[str | None]) -> str:
