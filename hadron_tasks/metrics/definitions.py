@@ -227,6 +227,12 @@ _FLEET: dict[str, list[tuple[str, Kind, str, str]]] = {
             "Dead letters kept, by state: dead, retrying, resolved or discarded.",
         ),
         (
+            "hadron_dead_letters_waiting",
+            Kind.GAUGE,
+            "",
+            "Dead letters of tasks that wait in Redis for PostgreSQL.",
+        ),
+        (
             "hadron_feed_gaps",
             Kind.GAUGE,
             "venue cause state",

@@ -34,7 +34,7 @@ from hadron_tasks.metrics.rest import read_rest
 from hadron_tasks.metrics.server import registry_of
 from hadron_tasks.metrics.services import read_counted, read_disks, read_redis
 from hadron_tasks.metrics.streams import read_stream_metrics
-from hadron_tasks.metrics.work import read_beat, read_tasks, read_workers
+from hadron_tasks.metrics.work import read_beat, read_tasks, read_waiting_letters, read_workers
 from hadron_tasks.settings import Settings
 from hadron_tasks.store.session import sqlalchemy_url
 
@@ -96,6 +96,7 @@ class FleetCollector(Collector):
             RedisPart("streams", lambda client: read_stream_metrics(client, venues)),
             RedisPart("normalising", read_counted),
             RedisPart("tasks", read_tasks),
+            RedisPart("waiting_letters", read_waiting_letters),
             RedisPart("workers", read_workers),
             RedisPart("beat", read_beat),
             RedisPart("rest", read_rest),

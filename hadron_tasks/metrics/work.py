@@ -11,7 +11,7 @@ from typing import cast
 
 import redis
 
-from hadron_tasks import beat_health, counters
+from hadron_tasks import beat_health, counters, letter_room
 from hadron_tasks.app import MAINTENANCE_QUEUE, REST_QUEUE
 from hadron_tasks.counters import Counter
 from hadron_tasks.metrics.exposition import Distribution, Reading, Sample
@@ -36,6 +36,15 @@ def read_tasks(client: redis.Redis) -> Iterator[Reading]:
         durations[task][int(bucket)] += count
     for task, buckets in sorted(durations.items()):
         yield Distribution("hadron_task_duration_seconds", (task,), buckets)
+
+
+def read_waiting_letters(client: redis.Redis) -> Iterator[Reading]:
+    """Dead letters on their way to PostgreSQL.
+
+    Raises:
+        redis.RedisError: Redis cannot be reached.
+    """
+    yield Sample("hadron_dead_letters_waiting", (), letter_room.waiting(client))
 
 
 def read_workers(client: redis.Redis) -> Iterator[Reading]:

@@ -19,7 +19,7 @@ import pytest
 import redis
 from exporting import Scrape
 
-from hadron_tasks import beat_health, counters
+from hadron_tasks import beat_health, counters, letter_room
 from hadron_tasks.counters import Counter
 from hadron_tasks.feed_health import HEALTH_KEY, ConnectionHealth, ConnectionState
 from hadron_tasks.ingest.latency import bucket_of, latency_key
@@ -270,6 +270,12 @@ def test_a_spool_counts_once_however_many_connections_report_it(
     assert exporter.scrape()["hadron_spool_bytes"] == 500
 
 
+def test_letters_that_wait_for_the_database(exporter: Exporter, client: redis.Redis) -> None:
+    assert exporter.scrape()["hadron_dead_letters_waiting"] == 0
+    letter_room.put(client, b"the identity of a letter that is resolved")
+    assert exporter.scrape()["hadron_dead_letters_waiting"] == 1
+
+
 def test_partitions_ahead(exporter: Exporter) -> None:
     opened = psycopg2.connect(exporter.database_url)
     ensure_partitions_ahead(opened, datetime.now(UTC))
@@ -285,7 +291,8 @@ def test_what_is_away_is_told_and_costs_the_rest_nothing(
     """An empty database is away in part: it answers, and has no tables."""
     exporter = Exporter(redis_server.url, own_postgres_server.url)
     from_redis = {
-        *("redis", "feeds", "streams", "normalising", "tasks", "workers", "beat", "rest"),
+        *("redis", "feeds", "streams", "normalising", "tasks", "waiting_letters"),
+        *("workers", "beat", "rest"),
     }
     assert {part for part, up in parts(exporter.scrape()).items() if up} == from_redis
     own_postgres_server.stop()
