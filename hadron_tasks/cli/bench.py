@@ -16,6 +16,7 @@ from hadron_tasks.bench.growth import growth
 from hadron_tasks.bench.measure import Report, Verdict
 from hadron_tasks.bench.plan import Plan
 from hadron_tasks.bench.services import Services, services
+from hadron_tasks.bench.watching import watch
 from hadron_tasks.cli.output import console, print_json, table
 
 SUITES: dict[str, Callable[[Plan, Services], Report]] = {
@@ -25,6 +26,7 @@ SUITES: dict[str, Callable[[Plan, Services], Report]] = {
     "ingest": suites.ingest,
     "tickers": suites.tickers,
     "crawl": crawl,
+    "watch": watch,
     "latency": latency,
     "growth": growth,
 }

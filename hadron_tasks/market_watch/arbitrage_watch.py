@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
@@ -50,8 +51,11 @@ _MARKET = "market"
 _ONE_A_SCOPE = frozenset({Kind.CROSSED, Kind.EXHAUSTIVE_SET, Kind.EXCLUSIVE_SET, Kind.COMBO_FLOOR})
 """Kinds of which a group has one at most, whichever of its markets take part just now."""
 
-MOST_REMEMBERED = 200_000
-"""Groups and memberships kept in memory; beyond it all are forgotten and read again."""
+MOST_REMEMBERED = 150_000
+"""Instruments kept in memory, a kilobyte each; beyond it all are forgotten and read again."""
+
+FORGET_AFTER_S = 60.0
+"""However many there are: a change that nobody told of is found by then."""
 
 
 class Looked(NamedTuple):
@@ -72,15 +76,25 @@ class _Seen:
 
 
 class ArbitrageWatch:
-    """Finds arbitrage; remembers groups from one look to the next, never quotes."""
+    """Finds arbitrage; remembers groups and quotes from one look to the next.
+
+    What it remembers holds as long as it is told of every change: call :meth:`forget` when
+    somebody else may have been told.
+    """
 
     def __init__(self) -> None:
         self._version = -1
+        self._standings: dict[str, Standing] = {}
+        self._forget_at = 0.0
         self._groups: dict[str, list[Group]] = {}
         """By instrument."""
         self._members: dict[Group, list[GroupMember]] = {}
         self._touched_by: dict[str, list[Group]] = {}
         """By underlying's instrument: the markets on the highest or lowest it ever is."""
+
+    def forget(self) -> None:
+        """Read everything again."""
+        self._version = -1
 
     def look(
         self,
@@ -112,7 +126,7 @@ class ArbitrageWatch:
                 member.instrument_id for group in groups for member in self._members.get(group, ())
             }
             wanted |= {_underlying(group) for group in groups if group[0] == GroupKind.TOUCH}
-            standings = standings_of(cursor, wanted)
+            standings = self._stand(cursor, wanted, changed)
             seen = _Seen(standings, feed, now)
             alone = {(_MARKET, one.ticker) for one in standings if one.instrument_id in changed}
             found = [
@@ -136,9 +150,21 @@ class ArbitrageWatch:
         else:
             yield from _in_group(_PRICED[kind], members, seen)
 
+    def _stand(
+        self, cursor: Cursor, wanted: Collection[str], changed: Collection[str]
+    ) -> list[Standing]:
+        """The instruments as they stand; only what changed or is not remembered is read."""
+        remembered = self._standings
+        to_read = [one for one in wanted if one in changed or one not in remembered]
+        remembered.update((one.instrument_id, one) for one in standings_of(cursor, to_read))
+        return [remembered[one] for one in wanted if one in remembered]
+
     def _learn(self, cursor: Cursor, instrument_ids: Collection[str]) -> None:
         version = grouping_version(cursor, VENUE)
-        if version != self._version or len(self._groups) > MOST_REMEMBERED:
+        much = max(len(self._groups), len(self._standings)) > MOST_REMEMBERED
+        if version != self._version or much or time.monotonic() > self._forget_at:
+            self._forget_at = time.monotonic() + FORGET_AFTER_S
+            self._standings.clear()
             self._groups.clear()
             self._members.clear()
             self._touched_by.clear()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import redis
 import structlog
@@ -32,6 +33,8 @@ MOST_AT_ONCE = 5_000
 """Changed instruments in one look."""
 
 _LOCK = "hadron:markets:watch"
+_LAST = "hadron:markets:watched-by"
+"""Who watched last: it was told of all changes since it did before."""
 _LOCK_S = 15.0
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +67,7 @@ class MarketWatch:
     def __init__(self, client: redis.Redis, engine: Engine) -> None:
         self._client = client
         self._engine = engine
+        self._name = uuid4().hex
         self._arbitrage = ArbitrageWatch()
         self._reconciler = Reconciler()
 
@@ -82,6 +86,8 @@ class MarketWatch:
             if not lock.acquire():
                 return None
             try:
+                if self._client.getset(_LAST, self._name) != self._name.encode():
+                    self._arbitrage.forget()
                 with raw_connection(self._engine) as connection:
                     while (now_s := time.monotonic()) < ends_at:
                         changed: list[str] = []
@@ -114,7 +120,11 @@ class MarketWatch:
             changed += quote_changes.take(self._client, MOST_AT_ONCE)
             if not (changed or again):
                 return
-            looked = self._arbitrage.look(connection, changed, again, feed, datetime.now(UTC))
+            try:
+                looked = self._arbitrage.look(connection, changed, again, feed, datetime.now(UTC))
+            except Exception:
+                self._give_back(changed)
+                raise
             done.changed += len(changed)
             done.looked += looked.scopes
             done.opened += len(looked.recorded.opened)
@@ -123,6 +133,13 @@ class MarketWatch:
             if len(changed) < MOST_AT_ONCE:
                 return
             changed, again = [], []
+
+    def _give_back(self, changed: list[str]) -> None:
+        """Nobody looked: let whoever is next."""
+        self._arbitrage.forget()
+        with suppress(redis.RedisError), self._client.pipeline() as pipeline:
+            quote_changes.enqueue(pipeline, changed)
+            pipeline.execute()
 
 
 def _tell(recorded: Recorded) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import psycopg2
 import pytest
 import redis
 from click.testing import CliRunner, Result
@@ -106,6 +107,44 @@ def test_only_one_process_watches(
     assert watch.run(0.1, lambda seconds: seen.append(other.run(0.1)) or time.sleep(seconds))
     assert set(seen) == {None}
     assert other.run(0.1) is not None
+
+
+def test_who_watched_before_somebody_else_reads_everything_again(
+    connection: PgConnection,
+    client: redis.Redis,
+    watch: MarketWatch,
+    markets: None,
+    database_url: str,
+) -> None:
+    watch.run(0.1)
+    put_quote(connection, LOW, "0.60", "0.70")
+    # Another is told of it; this one hears only of the other market.
+    assert MarketWatch(client, engine_for(database_url)).run(0.1) is not None
+    with client.pipeline() as pipeline:
+        quote_changes.enqueue(pipeline, [kalshi(HIGH)])
+        pipeline.execute()
+    done = watch.run(0.1)
+    assert done is not None
+    assert (done.changed, done.closed) == (1, 1)
+
+
+def test_what_could_not_be_looked_at_is_looked_at_later(
+    connection: PgConnection, client: redis.Redis, watch: MarketWatch, markets: None
+) -> None:
+    watch.run(0.1)
+    put_quote(connection, LOW, "0.60", "0.70")
+    with client.pipeline() as pipeline:
+        quote_changes.enqueue(pipeline, [kalshi(LOW)])
+        pipeline.execute()
+    with connection, connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE latest_quotes RENAME TO away")
+    with pytest.raises(psycopg2.errors.UndefinedTable):
+        watch.run(0.1)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE away RENAME TO latest_quotes")
+    done = watch.run(0.1)
+    assert done is not None
+    assert (done.changed, done.closed) == (1, 1)
 
 
 def test_reconciliation_can_be_computed_again_from_its_row(
