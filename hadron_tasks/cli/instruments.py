@@ -20,6 +20,7 @@ from hadron_tasks.store.instrument_card import InstrumentCard, Record, instrumen
 from hadron_tasks.store.search import (
     FoundInstrument,
     search_instruments,
+    similar_tickers,
     words_not_found,
 )
 
@@ -137,15 +138,9 @@ def _why_nothing(connection: PgConnection, words: str) -> str:
 
 
 def _unknown(connection: PgConnection, ticker: str) -> str:
-    try:
-        similar = search_instruments(connection, ticker, limit=3)
-    except ValueError:
-        similar = []
+    similar = similar_tickers(connection, ticker)
     if similar:
-        return (
-            f"No instrument is called {ticker}. "
-            f"Did you mean {', '.join(one.ticker for one in similar)}?"
-        )
+        return f"No instrument is called {ticker}. Did you mean {', '.join(similar)}?"
     return (
         f"No instrument is called {ticker}. Look for a part of its name with "
         "'hadron instruments search', or fetch what is new with 'hadron crawl run'."

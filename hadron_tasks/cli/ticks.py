@@ -14,7 +14,8 @@ from hadron_tasks.cli.connect import database
 from hadron_tasks.cli.moment import MOMENT
 from hadron_tasks.cli.output import console, print_json, print_json_line, table
 from hadron_tasks.errors import HadronError
-from hadron_tasks.store.tick_reader import StoredTick, find_instruments, similar_tickers, ticks_of
+from hadron_tasks.store.search import similar_tickers
+from hadron_tasks.store.tick_reader import StoredTick, find_instruments, ticks_of
 
 FOLLOW_EVERY_S = 0.5
 

@@ -115,6 +115,17 @@ def search_instruments(
     return sorted(found, key=lambda one: one.ticker.upper() != whole_ticker)
 
 
+def similar_tickers(connection: PgConnection, ticker: str, *, limit: int = 3) -> list[str]:
+    """Tickers that begin like one that does not exist, part by part, for a helpful error."""
+    words = words_of([ticker])
+    while words:
+        found = search_instruments(connection, " ".join(words), limit=limit)
+        if found:
+            return [one.ticker for one in found]
+        words.pop()
+    return []
+
+
 def words_not_found(connection: PgConnection, text: str) -> list[str]:
     """The words of a text with which no word of any instrument begins."""
     missing = []

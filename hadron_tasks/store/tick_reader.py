@@ -35,9 +35,6 @@ _FIND = """
     SELECT DISTINCT instrument_id::text FROM instrument_venue_mapping
     WHERE venue_instrument_id = %s ORDER BY 1
 """
-_SIMILAR = """
-    SELECT ticker FROM instruments WHERE ticker ILIKE %s ORDER BY length(ticker), ticker LIMIT 3
-"""
 # Newest first with a limit, then turned round: the index gives the newest without reading all.
 _TICKS = """
     SELECT * FROM (
@@ -60,14 +57,6 @@ def find_instruments(connection: PgConnection, ticker: str) -> list[str]:
     with connection, connection.cursor() as cursor:
         cursor.execute(_FIND, (ticker,))
         return [instrument_id for (instrument_id,) in cursor.fetchall()]
-
-
-def similar_tickers(connection: PgConnection, ticker: str) -> list[str]:
-    """A few tickers that contain ``ticker``, for a helpful error."""
-    pattern = "%" + ticker.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    with connection, connection.cursor() as cursor:
-        cursor.execute(_SIMILAR, (pattern,))
-        return [found for (found,) in cursor.fetchall()]
 
 
 def ticks_of(

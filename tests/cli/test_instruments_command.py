@@ -238,6 +238,7 @@ def test_one_as_json(hadron: Hadron) -> None:
     ("ticker", "told"),
     [
         ("KXNBAGAME-26NOV29", f"Did you mean {GAME}-CHA"),
+        ("KXBTCD-26NOV2118-T99500", f"Did you mean {LADDER}-T99"),
         ("KXZANZIBAR", "hadron instruments search"),
         ("?", "hadron instruments search"),
     ],
