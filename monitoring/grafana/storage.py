@@ -59,7 +59,8 @@ STORAGE = Dashboard(
                 "Dead letters",
                 {
                     "{{venue}} {{kind}} {{status}}": "sum by (venue, kind, status) "
-                    "(hadron_dead_letters) > 0"
+                    "(hadron_dead_letters) > 0",
+                    "waiting in Redis": "hadron_dead_letters_waiting > 0",
                 },
             ),
             Panel(
