@@ -112,10 +112,11 @@ def _(world: World) -> Iterator[int]:
     yield 10
 
 
-def _gap(world: World, state: str) -> None:
+def _gap(world: World, state: str, cause: str = "disconnect") -> None:
     world.execute(
         "INSERT INTO feed_gaps (id, venue, connection, cause, from_time, to_time, state)"
-        " VALUES (gen_random_uuid(), 'kalshi', 'kalshi-1', 'disconnect', now(), now(), %s)",
+        " VALUES (gen_random_uuid(), 'kalshi', 'kalshi-1', %s, now(), now(), %s)",
+        cause,
         state,
     )
 
@@ -125,6 +126,13 @@ def _(world: World) -> Iterator[int]:
     _gap(world, "open")
     yield 1
     world.execute("UPDATE feed_gaps SET state = 'unrecoverable'")
+    yield 5
+
+
+@scenario("AuditDiffers")
+def _(world: World) -> Iterator[int]:
+    yield 1
+    _gap(world, "open", "audit")
     yield 5
 
 
