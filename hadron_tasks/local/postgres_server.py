@@ -24,6 +24,11 @@ from hadron_tasks.local import lifeline
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 
+_STRAGGLERS = b"shared memory block"
+"""In the log of a server that ends at once because some processes of a crashed one, which served
+its connections, have not ended yet."""
+_STRAGGLERS_WAIT_S = 0.2
+
 _CONFIGURATION = """
 # Written by Hadron when this directory was made; edit freely.
 max_connections = 100
@@ -53,6 +58,7 @@ class PostgresServer:
         self._socket_directory = self.directory
         self._process: subprocess.Popen[bytes] | None = None
         self._joined_pid: int | None = None
+        self._log_from = 0
 
     @property
     def url(self) -> str:
@@ -84,7 +90,7 @@ class PostgresServer:
             self._joined_pid = left_running
         else:
             self._launch(cluster)
-        self._wait_until_ready()
+        self._wait_until_ready(cluster)
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Make the database ``name`` if it is not there; returns its address."""
@@ -137,6 +143,7 @@ class PostgresServer:
 
     def _launch(self, cluster: Any) -> None:
         with (self.directory / "server.log").open("ab") as log:
+            self._log_from = log.tell()
             self._process = subprocess.Popen(
                 [
                     str(cluster.bin_path / "postgres"),
@@ -153,12 +160,15 @@ class PostgresServer:
                 cwd=self.directory,
             )
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, cluster: Any) -> None:
         log = self.directory / "server.log"
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
-                raise HadronError(f"PostgreSQL ended at once; see {log}")
+                if _STRAGGLERS not in log.read_bytes()[self._log_from :]:
+                    raise HadronError(f"PostgreSQL ended at once; see {log}")
+                time.sleep(_STRAGGLERS_WAIT_S)
+                self._launch(cluster)
             try:
                 psycopg2.connect(self.url, connect_timeout=5).close()
             except psycopg2.OperationalError:  # starting, or recovering from a crash
