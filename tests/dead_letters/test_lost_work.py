@@ -90,18 +90,20 @@ def test_a_message_that_cannot_be_read_is_a_letter(
 @pytest.mark.parametrize(
     "item",
     [
-        b"not json at all",
-        b"\xff\xfe\x00",
-        b"[1]",
-        b'"text"',
-        b"{}",
-        b'{"properties": {"delivery_tag": "1"}}',
-        b'{"properties": {"delivery_info": {"exchange": "", "routing_key": "x"}}, "body": ""}',
-        json.dumps(envelope(b"") | {"headers": 3}).encode(),
-        json.dumps(envelope(b"") | {"body": "A"}).encode(),
-        b'{"__type__": "datetime", "__value__": 3}',
+        pytest.param(b"not json at all", id="text"),
+        pytest.param(b"\xff\xfe\x00", id="bytes"),
+        pytest.param(b"[1]", id="list"),
+        pytest.param(b'"text"', id="string"),
+        pytest.param(b"{}", id="nothing in it"),
+        pytest.param(b'{"properties": {"delivery_tag": "1"}}', id="no body"),
+        pytest.param(
+            b'{"properties": {"delivery_info": {"exchange": "", "routing_key": "x"}}, "body": ""}',
+            id="no tag",
+        ),
+        pytest.param(json.dumps(envelope(b"") | {"headers": 3}).encode(), id="headers"),
+        pytest.param(json.dumps(envelope(b"") | {"body": "A"}).encode(), id="body"),
+        pytest.param(b'{"__type__": "datetime", "__value__": 3}', id="kombu's own type"),
     ],
-    ids=str,
 )
 def test_a_queue_item_that_is_no_message_is_a_letter(worker: LetterWorker, item: bytes) -> None:
     before = worker.newest_letter()
