@@ -37,9 +37,13 @@ from hadron_tasks.tasks.letters import Fault, Sent, queue_of
 
 _STORE_EXPIRES_S = 60
 
-_SEEN_TO = (Ignore, Reject, Retry, Terminated, WorkerLostError, TimeLimitExceeded)
-"""How a task ends that is done with, is delivered again, or has its letter: a revoked one from a
-signal, one that ran too long from :meth:`LetterRequest.on_timeout`."""
+_SEEN_TO = (Ignore, Reject, Retry, Terminated, WorkerLostError)
+"""How a task ends that is done with, delivered again, or revoked (a signal tells of that)."""
+
+_RAN_TOO_LONG = Fault(
+    "TimeLimitExceeded",
+    "It ran longer than its hard time limit allows; its process was ended.",
+)
 
 _log = get_logger(__name__)
 
@@ -94,12 +98,7 @@ class LetterConsumer(Consumer):  # type: ignore[misc]
 class LetterRequest(Request):  # type: ignore[misc]
     """A task on its way through a worker's pool."""
 
-    def on_timeout(self, soft: bool, timeout: float) -> None:
-        """It ran into its time limit. With a hard one its message is acknowledged at once."""
-        if not soft:
-            words = "It ran longer than its hard time limit allows; its process was ended."
-            self._bury(Fault("TimeLimitExceeded", words))
-        super().on_timeout(soft, timeout)
+    _has_letter = False
 
     def on_failure(
         self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
@@ -109,17 +108,31 @@ class LetterRequest(Request):  # type: ignore[misc]
         With ``return_ok`` the task's own process said so, and has seen to its letter.
         """
         error = getattr(exc_info.exception, "exc", exc_info.exception)
-        if not (return_ok or isinstance(error, _SEEN_TO)):
+        if isinstance(error, TimeLimitExceeded):
+            self._bury(_RAN_TOO_LONG)
+        elif not (return_ok or isinstance(error, _SEEN_TO)):
             words = redact(str(error))[: letters.LONGEST_MESSAGE]
             trace = redact(str(exc_info.traceback))
             self._bury(Fault(type(error).__name__, words, traceback=trace))
         super().on_failure(exc_info, send_failed_event, return_ok)
 
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """It ran into its time limit. With a hard one its message is acknowledged now.
+
+        The pool tells of a hard limit twice, and goes on when the first telling fails.
+        """
+        if not soft:
+            self._bury(_RAN_TOO_LONG)
+        super().on_timeout(soft, timeout)
+
     def _bury(self, fault: Fault) -> None:
+        if self._has_letter:
+            return
         past = Past.of(self.request_dict)
         queue = queue_of(self.delivery_info)
         sent = Sent(self.id, self.task.name, self.args, self.kwargs, queue, past)
         _put(letters.letter_of(sent, fault, self.task, by_cause=_by_cause(self.task, past)))
+        self._has_letter = True
 
 
 @signals.task_revoked.connect  # type: ignore[untyped-decorator]

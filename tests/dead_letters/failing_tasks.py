@@ -72,6 +72,20 @@ def out_of_memory() -> None:
     raise MemoryError
 
 
+class _FailsAround(HadronTask):
+    """Its task does its work, and Celery fails with what follows."""
+
+    abstract = True
+
+    def after_return(self, *_: object) -> None:
+        raise LookupError("after the task")
+
+
+@app.task(name="test.fails_around", base=_FailsAround)  # type: ignore[untyped-decorator]
+def fails_around() -> None:
+    """Does its work."""
+
+
 @app.task(name="test.sleeps", base=HadronTask)  # type: ignore[untyped-decorator]
 def sleeps(started: str) -> None:
     """Says that it started, and sleeps until somebody ends it."""

@@ -126,6 +126,12 @@ def test_revoked_work_is_a_letter(worker: LetterWorker, tmp_path: Path) -> None:
     assert letter["task_id"] == task_id
 
 
+def test_what_fails_around_a_task_is_a_letter(worker: LetterWorker) -> None:
+    task_id = worker.send("fails_around")
+    (letter,) = worker.wait_for(lambda: worker.letters("fails_around"), "the letter")
+    assert (letter["error_type"], letter["task_id"]) == ("LookupError", task_id)
+
+
 def test_work_revoked_while_it_runs_is_a_letter(worker: LetterWorker, tmp_path: Path) -> None:
     started = tmp_path / "started"
     task_id = worker.send("sleeps", str(started))
