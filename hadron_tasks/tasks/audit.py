@@ -22,7 +22,7 @@ from hadron_tasks.status import oldest_waiting
 from hadron_tasks.store import audits
 from hadron_tasks.store.audits import AuditRun
 from hadron_tasks.store.session import raw_connection
-from hadron_tasks.tasks.backfill import plan_soon, trade_source
+from hadron_tasks.tasks.backfill import plan_backfills, trade_source
 from hadron_tasks.tasks.base import HadronTask, Report
 from hadron_tasks.tasks.connections import engine, redis_client
 from hadron_tasks.tasks.retries import may_pass
@@ -65,8 +65,8 @@ def audit_part(venue: str, audit_id: int) -> Report:
             if not may_pass(error):
                 auditor.fell_over(connection, audit_id, error)
             raise
-    if done.gaps:
-        plan_soon(venue)
+    if done.gaps:  # of a time that is over: they can be filled at once
+        plan_backfills.apply_async(args=[venue])
     if done.goes_on:
         audit_part.apply_async(args=[venue, audit_id])
     counts = {"compared": done.compared, "missing": done.missing}

@@ -99,10 +99,8 @@ def test_after_a_disconnect_all_trades_are_stored_and_an_audit_says_so(
     assert (report["missing"], report["extra"], report["different"]) == (0, 0, 0)
     # Quotes and changes of books are told by nobody again, and no one pretends they were.
     others = {
-        each["channel"]: (each["state"], bool(each["reason"]))
-        for found in json.loads(fleet.hadron("gaps", "--json"))["gaps"]
-        for each in found["channels"]
-        if each["channel"] != "trade"
+        channel: (state, bool(reason))
+        for channel, state, reason in fleet.query("SELECT channel, state, reason FROM gap_channels")
     }
     assert others["ticker"] == others["orderbook_delta"] == ("unrecoverable", True)
 
