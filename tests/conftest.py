@@ -29,10 +29,11 @@ TEMPLATE = "hadron_template"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One fleet at a time, however many tests run at once: it is to have a core for itself."""
+    """Fleets of one file run one after the other: no more at once than there are test workers, so
+    that with a worker a core each has a core for itself."""
     for item in items:
         if item.get_closest_marker("fleet"):
-            item.add_marker(pytest.mark.xdist_group("fleet"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)
