@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.crawl.plan import BY_SERIES, CrawlKind, kind_of, plan, venue_of
+from hadron_tasks.crawl.plan import (
+    BY_SERIES,
+    CrawlKind,
+    PlannedPart,
+    finer,
+    kind_of,
+    plan,
+    venue_of,
+)
 from hadron_tasks.crawl.progress import Begin, End, next_step
 from hadron_tasks.crawl.series_walk import Place
 from hadron_tasks.errors import HadronError
@@ -25,6 +34,8 @@ SUPERSEDED_AFTER = timedelta(hours=20)
 """A crawl that has run for so long is ended when the next one of its kind is due."""
 OVERDUE_AFTER = timedelta(seconds=60)
 """A part whose next page should have begun so long ago has lost its task."""
+MOST_RESENT = 30
+"""A page that was sent again so often, which takes half an hour at least, is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,8 @@ def never_started(connection: PgConnection) -> bool:
 def watch(connection: PgConnection) -> Sequence[Message]:
     """Find what got lost: pages whose task is overdue, runs that nobody took further."""
     with connection, connection.cursor() as db:
+        for part in crawl_runs.unheard_of(db, MOST_RESENT):
+            _give_up(db, part)
         messages = [Message(*found) for found in crawl_runs.overdue_parts(db, OVERDUE_AFTER)]
         for run_id in crawl_runs.unended_runs(db):
             messages += _begin(db, run_id, None)
@@ -167,6 +180,23 @@ def _begin(db: Cursor, run_id: int, rest_after: int | None) -> list[Message]:
 def _budget(kind: str, combo_pages: int) -> int | None:
     """Pages before a part rests: of combos alone, which are woken by their schedule."""
     return combo_pages if kind == "combos" else None
+
+
+def _give_up(db: Cursor, part: Part) -> None:
+    """End a part whose page no task comes back from, as where each one takes too long or dies."""
+    entry: dict[str, Any] = {
+        "page": part.pages,
+        "asked": part.part,
+        "cursor": part.cursor,
+        "error": f"nothing was heard of its task, which was sent {part.resent} times more",
+    }
+    missing = [*part.missing, entry]
+    narrower = finer(PlannedPart(part.part, part.stage))
+    if narrower is not None:
+        missing = part.missing
+        crawl_runs.add_part(db, part.run_id, narrower.name, narrower.stage)
+    error = entry["error"]
+    crawl_runs.lose(db, part, missing, "broken", part.cursor, requests=0, error=error)
 
 
 def _wake(db: Cursor, run_id: int, budget: int | None) -> list[Message]:

@@ -56,6 +56,7 @@ class Part:
     requests: int
     unreadable: int
     failures: int
+    resent: int
     restarts: int
     rest_at_page: int | None
     error: str
@@ -245,7 +246,7 @@ def begin_parts(
         Those that this call started, each with its next page.
     """
     cursor.execute(
-        "UPDATE crawl_parts SET status = 'running', due_at = now(), failures = 0,"
+        "UPDATE crawl_parts SET status = 'running', due_at = now(), failures = 0, resent = 0,"
         " finished_at = NULL, started_at = coalesce(started_at, now()), rest_at_page = pages + %s"
         " WHERE run_id = %s AND part = ANY(%s) AND status IN ('waiting', 'resting')"
         " RETURNING part, pages",
@@ -272,7 +273,7 @@ def move_on(cursor: Cursor, part: Part, stored: PageStored, status: PartStatus) 
         "UPDATE crawl_parts SET cursor = %s, landmark = %s, pages = pages + 1, seen = seen + %s,"
         " changed = changed + %s, requests = requests + %s, unreadable = unreadable + %s,"
         " notes = CASE WHEN jsonb_array_length(notes) < %s THEN notes || %s ELSE notes END,"
-        " status = %s, failures = 0, error = '', due_at = now(),"
+        " status = %s, failures = 0, resent = 0, error = '', due_at = now(),"
         " finished_at = CASE WHEN %s = 'complete' THEN now() END"
         " WHERE run_id = %s AND part = %s AND pages = %s AND status = 'running'",
         (
@@ -300,7 +301,7 @@ def put_off(
     """The page that is next is asked for later."""
     cursor.execute(
         "UPDATE crawl_parts SET due_at = now() + %s, requests = requests + %s, error = %s,"
-        " failures = failures + %s WHERE run_id = %s AND part = %s AND pages = %s",
+        " failures = failures + %s, resent = 0 WHERE run_id = %s AND part = %s AND pages = %s",
         (pause, requests, error[:_ERROR_LENGTH], int(failed), part.run_id, part.part, part.pages),
     )
 
@@ -309,7 +310,8 @@ def start_over(cursor: Cursor, part: Part, *, requests: int, error: str) -> None
     """Read the list from its first page again; what was counted stays counted."""
     cursor.execute(
         "UPDATE crawl_parts SET cursor = '', landmark = '', restarts = restarts + 1,"
-        " pages = pages + 1, failures = 0, requests = requests + %s, error = %s, due_at = now()"
+        " pages = pages + 1, failures = 0, resent = 0, requests = requests + %s, error = %s,"
+        " due_at = now()"
         " WHERE run_id = %s AND part = %s AND pages = %s",
         (requests, error[:_ERROR_LENGTH], part.run_id, part.part, part.pages),
     )
@@ -384,13 +386,24 @@ def overdue_parts(cursor: Cursor, since: timedelta) -> list[tuple[int, str, int]
     They are due now, so the next call does not give them again.
     """
     cursor.execute(
-        "UPDATE crawl_parts p SET due_at = now() FROM crawl_runs r"
+        "UPDATE crawl_parts p SET due_at = now(), resent = resent + 1 FROM crawl_runs r"
         " WHERE p.status = 'running' AND p.due_at < now() - %s"
         " AND r.id = p.run_id AND r.status = 'running'"
         " RETURNING p.run_id, p.part, p.pages",
         (since,),
     )
     return [(int(run_id), str(part), int(pages)) for run_id, part, pages in cursor.fetchall()]
+
+
+def unheard_of(cursor: Cursor, resent: int) -> list[Part]:
+    """Running parts whose page was sent again more often than that, and never heard of."""
+    columns = ", ".join(f"p.{field.name}" for field in fields(Part))
+    cursor.execute(
+        f"SELECT {columns} FROM crawl_parts p JOIN crawl_runs r ON r.id = p.run_id"  # noqa: S608
+        " WHERE p.status = 'running' AND r.status = 'running' AND p.resent > %s FOR UPDATE OF p",
+        (resent,),
+    )
+    return [Part(*row) for row in cursor.fetchall()]
 
 
 def unended_runs(cursor: Cursor) -> list[int]:

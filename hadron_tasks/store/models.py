@@ -662,6 +662,8 @@ class CrawlPart(Base):
     """Items left out because they could not be read or stored; samples are in ``notes``."""
     failures: Mapped[int] = mapped_column(server_default="0")
     """In a row, of the page that is next."""
+    resent: Mapped[int] = mapped_column(server_default="0")
+    """In a row: how often the task of the page that is next was sent again, none being heard of."""
     restarts: Mapped[int] = mapped_column(server_default="0")
     """How often it began again from the first page because its cursor was no longer taken."""
     rest_at_page: Mapped[int | None]

@@ -310,6 +310,26 @@ def test_tasks_that_were_lost_are_sent_again(crawler: Crawler) -> None:
     assert crawler.report(started.run_id).run.status == "complete"
 
 
+def test_a_page_whose_task_never_comes_back_is_given_up(crawler: Crawler) -> None:
+    """It takes longer than a task may, say, or all of a worker's memory."""
+    started = crawler.start()
+    crawler.work_off(started.messages, until=("markets:open", 1))
+    for _ in range(runs.MOST_RESENT):
+        crawler.execute("UPDATE crawl_parts SET due_at = due_at - %s", 2 * OVERDUE_AFTER)
+        (again,) = runs.watch(crawler.connection)
+        assert (again.part, again.page) == ("markets:open", 1)
+    crawler.execute("UPDATE crawl_parts SET due_at = due_at - %s", 2 * OVERDUE_AFTER)
+    runs.watch(crawler.connection)
+    # It is read series by series, as any list that is broken.
+    (message,) = runs.watch(crawler.connection)
+    assert message.part == "markets:open:by-series"
+    crawler.work_off([message])
+    report = crawler.report(started.run_id)
+    assert report.run.status == "complete"
+    assert "nothing was heard" in part_of(report, "markets:open").error
+    assert _all_are_named(crawler)
+
+
 def test_a_run_that_nobody_took_further_is_taken_further(crawler: Crawler) -> None:
     """The worker was killed after the last page of a stage was stored, before the next began."""
     started = crawler.start()

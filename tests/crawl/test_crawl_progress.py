@@ -39,6 +39,7 @@ def part(name: str, stage: int, status: PartStatus, **changes: object) -> Part:
         unreadable=0,
         failures=0,
         restarts=0,
+        resent=0,
         rest_at_page=None,
         error="",
         missing=[],
