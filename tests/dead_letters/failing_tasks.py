@@ -16,7 +16,7 @@ from hadron_tasks.errors import ConfigurationError, StoreUnavailable
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.ingest.venue_rules import VenueRules
 from hadron_tasks.settings import get_settings
-from hadron_tasks.tasks import drain
+from hadron_tasks.tasks import connections, drain
 from hadron_tasks.tasks.base import HadronTask, Report
 from hadron_tasks.venues.registry import rules_for
 
@@ -117,6 +117,15 @@ def tells_secrets(marker: str) -> None:
         raise ConnectionError(f"GET /v3/trades?apiKey={polygon.get_secret_value()} {marker}")
     except ConnectionError as error:
         raise ValueError(f"{marker}: {told!r}") from error
+
+
+@app.task(name="test.asks_exchange", base=HadronTask)  # type: ignore[untyped-decorator]
+def asks_exchange(venue: str) -> None:
+    """Asks an exchange that refuses, and quotes the keys."""
+    if venue == "polygon":
+        connections.polygon_rest().market_status()
+    else:
+        connections.kalshi_rest().account_limits()
 
 
 def _rules_with_a_bug(venue: str) -> VenueRules:

@@ -13,6 +13,9 @@ from typing import Any
 import psycopg2
 import redis
 from celery import Celery
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from telltale_exchange import TelltaleExchange
 
 from hadron_tasks import counters
 from hadron_tasks.counters import Counter
@@ -24,12 +27,6 @@ KALSHI_KEY_ID = "5f0a1b7e-planted-key-id-93cd"
 POLYGON_KEY = "pLaNtEdPoLyGoNkEy0451"
 REDIS_PASSWORD = "planted-redis-password"
 DATABASE_PASSWORD = "planted-database-password"
-KEY_LINE = "MIIEpAIBAAKCAQEAplantedPlantedPlanted0451plantedPlanted"
-PRIVATE_KEY = f"""-----BEGIN RSA PRIVATE KEY-----
-{KEY_LINE}
------END RSA PRIVATE KEY-----
-"""
-SECRETS = (KALSHI_KEY_ID, POLYGON_KEY, REDIS_PASSWORD, DATABASE_PASSWORD, KEY_LINE)
 
 HADRON = str(Path(sys.executable).with_name("hadron"))
 
@@ -46,20 +43,30 @@ class LetterWorker:
         self.redis = redis.Redis.from_url(server.url)
         self.redis.acl_setuser("hadron", True, passwords="+" + REDIS_PASSWORD, commands=["+@all"],
                                keys=["*"], channels=["*"])  # fmt: skip
-        self.env = os.environ | self._secrets() | {"PYTHONPATH": str(Path(__file__).parent)}
+        self.exchange = TelltaleExchange()
+        self.secrets = [KALSHI_KEY_ID, POLYGON_KEY, REDIS_PASSWORD, DATABASE_PASSWORD]
+        self.env = os.environ | self._settings() | {"PYTHONPATH": str(Path(__file__).parent)}
         self.celery = Celery("hadron", broker=server.url)
         self.process: subprocess.Popen[bytes] | None = None
 
-    def _secrets(self) -> dict[str, str]:
+    def _settings(self) -> dict[str, str]:
         """Settings with a secret of each kind."""
         key_file = self.directory / "key.pem"
-        key_file.write_text(PRIVATE_KEY)
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        key_file.write_bytes(key)
+        self.secrets += [line for line in key.decode().splitlines()[1:-1] if len(line) == 64]
         return {
             "HADRON_REDIS_URL": self.server.url.replace("//", f"//hadron:{REDIS_PASSWORD}@"),
             "HADRON_DATABASE_URL": self.database_url.replace("@", f":{DATABASE_PASSWORD}@"),
             "KALSHI_API_KEY_1": KALSHI_KEY_ID,
             "KALSHI_PRIVATE_KEY_1_PATH": str(key_file),
+            "HADRON_KALSHI_REST_URL": f"{self.exchange.url}/trade-api/v2",
             "POLYGON_API_KEY": POLYGON_KEY,
+            "HADRON_POLYGON_REST_URL": self.exchange.url,
         }
 
     def start(self) -> None:
@@ -85,6 +92,7 @@ class LetterWorker:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.exchange.stop()
         self.celery.close()
         self.redis.close()
 
