@@ -56,7 +56,7 @@ class Family(StrEnum):
     YES_NO = "yes_no"
     """One question."""
     UNKNOWN = "unknown"
-    """A series that no table or pattern knows."""
+    """A series that no table or pattern knows, or of which they know only the subject."""
 
 
 class MarketType(StrEnum):
