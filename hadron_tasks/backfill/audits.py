@@ -29,7 +29,7 @@ from hadron_tasks.backfill.rounds import (
     rounds,
     shorter,
 )
-from hadron_tasks.backfill.sources import Answer, Ask, TradeSource
+from hadron_tasks.backfill.sources import Answer, Ask, TradeSource, fetch
 from hadron_tasks.backfill.windows import Window
 from hadron_tasks.errors import ConfigurationError
 from hadron_tasks.redaction import redact
@@ -257,7 +257,7 @@ def _answers(source: TradeSource, ticker: str | None, window: Window) -> Iterato
 
 def _pages(source: TradeSource, ask: Ask) -> Iterator[Answer]:
     while True:
-        answer = source.page(ask)
+        answer = fetch(source, ask)
         yield answer
         if not answer.cursor:
             return

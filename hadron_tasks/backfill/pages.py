@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.backfill.failures import MOST_FAILURES, GiveUp, judge, pause_after
 from hadron_tasks.backfill.losses import State, state_of
-from hadron_tasks.backfill.sources import Answer, Ask, TradeSource
+from hadron_tasks.backfill.sources import Answer, Ask, TradeSource, fetch
 from hadron_tasks.backfill.walk import Course, Place, course
 from hadron_tasks.backfill.windows import Window, window_of
 from hadron_tasks.errors import ConfigurationError, HadronError
@@ -81,7 +81,7 @@ class Pages:
         ticker, window = plan.slice_at(place)
         try:
             source = self._source()
-            answer = source.page(Ask(ticker, window, place.archived, place.cursor))
+            answer = fetch(source, Ask(ticker, window, place.archived, place.cursor))
             is_last = not answer.cursor and not place.archived
             cutoff = source.archived_before() if is_last else None
         except (RestError, ConfigurationError) as error:
@@ -166,7 +166,7 @@ class Pages:
         """End a run and settle its gaps."""
         reason = refusal
         if not reason and run.unreadable:
-            reason = f"{run.unreadable:,} trades could not be read ({run.reason})"
+            reason = f"{run.unreadable:,} trades could not be had or read ({run.reason})"
         with connection, connection.cursor() as cursor:
             backfills.end(cursor, run.id, "refused" if refusal else "complete", reason)
             settle_gaps(cursor, [gap.id for gap in feed_gaps.gaps_of(cursor, run.id)], reason)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from hadron_tasks.backfill.windows import Window
 from hadron_tasks.tick import HadronTick
+from hadron_tasks.venues.rest.errors import NotFound
 
 SOURCE = "backfill"
 """What ``metadata`` calls the source of a trade that did not come by the feed."""
@@ -31,7 +32,7 @@ class Answer:
     ticks: list[HadronTick]
     """Each with a ``trade_key``; also some from just outside of the window."""
     unreadable: list[str]
-    """Why others could not be read, or not be told from those that are stored."""
+    """Why others could not be had, read, or told from those that are stored."""
     cursor: str
     """For the next page; empty after the last."""
 
@@ -52,6 +53,22 @@ class TradeSource(Protocol):
         Raises:
             RestError: It could not be asked.
         """
+
+
+def fetch(source: TradeSource, ask: Ask) -> Answer:
+    """One page; of an instrument that the exchange does not know, an empty one that says so.
+
+    So that one delisted name among many does not end the asking for the others.
+
+    Raises:
+        RestError: It could not be had.
+    """
+    try:
+        return source.page(ask)
+    except NotFound as error:
+        if ask.ticker is None:
+            raise
+        return Answer([], [f"{ask.ticker}: {error}"], "")
 
 
 def marked(tick: HadronTick) -> HadronTick:

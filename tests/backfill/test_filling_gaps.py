@@ -25,6 +25,7 @@ from gap_filling import (
 )
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
+from hadron_tasks.backfill.failures import MOST_FAILURES
 from hadron_tasks.backfill.pages import Pages
 from hadron_tasks.raw_stream import GapCause
 from hadron_tasks.store import backfills, feed_gaps
@@ -160,6 +161,23 @@ def test_a_gap_of_some_markets_asks_for_those(
     (run,) = fill(connection, pages)
     assert (run.tickers, run.pages, run.stored) == (["KXC", "KXA"], 2, 20)
     assert stored_ids(connection) == ids_of([t for t in trades if t.ticker != "KXB"])
+
+
+def test_a_market_that_the_exchange_does_not_know_stops_no_other(
+    connection: PgConnection, pages: Pages, exchange: Simulator, an_hour_ago: datetime
+) -> None:
+    trades = every(30, an_hour_ago, SECOND, ["KXA", "KXB"])
+    happen(exchange, trades)
+    gap_id = note_gap(connection, trades[0].at, trades[-1].at, channel="trade", carried=None)
+    with connection, connection.cursor() as cursor:
+        cursor.execute('UPDATE feed_gaps SET tickers = \'["KXGONE", "KXA"]\'')
+    exchange.rest.faults.strike(RestFault("status", count=1, path="/markets/trades", status=404))
+    (run,) = fill(connection, pages)
+    assert (run.state, run.pages, run.stored, run.unreadable) == ("complete", 2, 15, 1)
+    state, channels = gap_now(connection, gap_id)
+    assert state == "unrecoverable"
+    assert "KXGONE: " in channels["trade"].reason
+    assert "HTTP 404" in channels["trade"].reason
 
 
 @pytest.mark.parametrize("archived_at", ["before", "during"])
@@ -306,6 +324,27 @@ def test_a_refusal_is_the_reason_why_trades_are_not_recovered(
     assert feed_gaps.reopen(connection, None) == []
 
 
+def test_what_may_be_a_bug_is_tried_again_for_a_while_and_then_given_up(
+    connection: PgConnection, pages: Pages, exchange: Simulator, an_hour_ago: datetime
+) -> None:
+    trades = every(5, an_hour_ago, SECOND)
+    happen(exchange, trades)
+    gap_id = note_gap(connection, trades[0].at, trades[-1].at)
+    (run_id,) = plan(connection)
+    for failures in range(1, MOST_FAILURES + 1):
+        run = backfills.find(connection, run_id)
+        assert run is not None
+        assert (run.state, run.failures) == ("running", failures - 1)
+        pages.fell_over(connection, run_id, ZeroDivisionError("a price of nothing"))
+    state, channels = gap_now(connection, gap_id)
+    assert state == "unrecoverable"
+    assert "ZeroDivisionError: a price of nothing" in channels["trade"].reason
+    assert feed_gaps.reopen(connection, [gap_id]) == ["kalshi"]
+    fill(connection, pages)
+    assert gap_now(connection, gap_id)[0] == "backfilled"
+    assert stored_ids(connection) == ids_of(trades)
+
+
 def test_a_cursor_that_repeats_begins_the_slice_anew(
     connection: PgConnection, pages: Pages, exchange: Simulator, an_hour_ago: datetime
 ) -> None:
@@ -332,7 +371,7 @@ def test_a_trade_that_cannot_be_read_is_told_and_its_page_is_stored(
     assert (run.state, run.stored, run.unreadable) == ("complete", 19, 1)
     state, channels = gap_now(connection, gap_id)
     assert (state, channels["trade"].stored) == ("unrecoverable", 19)
-    assert "1 trades could not be read (trade_id:" in channels["trade"].reason
+    assert "1 trades could not be had or read (trade_id:" in channels["trade"].reason
 
 
 def test_a_trade_whose_tick_was_lost_is_stored_again(
