@@ -187,3 +187,29 @@ def test_a_hard_time_limit_is_a_letter(worker: LetterWorker, slow: dict[str, str
     (letter,) = worker.wait_for(lambda: worker.letters("hangs"), "the letter")
     assert (letter["error_type"], letter["task_id"]) == ("TimeLimitExceeded", slow["hangs"])
     assert (letter["args"], letter["attempts"]) == ([], 1)
+
+
+def test_all_of_it_is_listed(worker: LetterWorker, slow: dict[str, str]) -> None:
+    before = worker.newest_letter()
+    unknown = worker.send("of_an_older_version")
+    worker.redis.lpush("maintenance", b"no message at all", json.dumps(envelope(b"{no JSON")))
+    arrived = (
+        "SELECT error_type FROM dead_letters WHERE id > %s"
+        " AND error_type IN ('NotRegistered', 'NoMessage', 'DecodeError')"
+    )
+    worker.wait_for(lambda: len(worker.query(arrived, before)) == 3, "three letters")
+    worker.wait_for(lambda: worker.letters("kills_always"), "the letter", 60)
+    worker.wait_for(lambda: worker.letters("hangs"), "the letter")
+    listed = worker.hadron("dlq", "list", "--kind", "task", "--limit", "1000", "--json")
+    causes = {(one["task_name"], one["error_type"]) for one in json.loads(listed)}
+    assert {
+        ("test.kills_always", "WorkerLostError"),
+        ("test.hangs", "TimeLimitExceeded"),
+        ("test.of_an_older_version", "NotRegistered"),
+        ("test.misconfigured", "DecodeError"),
+        (None, "NoMessage"),
+    } <= causes
+    assert worker.letters("killed") == []  # done by redelivery
+    assert {slow["kills_always"], slow["hangs"], unknown} <= {
+        row[0] for row in worker.query("SELECT task_id FROM dead_letters")
+    }
