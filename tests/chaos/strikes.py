@@ -59,6 +59,13 @@ class Striker:
         self.tell_exchange("clock", ahead_s=0)
         self.tell_exchange("faults", fault="clear")
 
+    def sent(self) -> dict[str, int]:
+        """How many messages of each kind Kalshi has sent so far."""
+        assert self.fleet.simulator is not None
+        with urllib.request.urlopen(f"{self.fleet.simulator['control_url']}/stats") as reply:
+            counts: dict[str, int] = json.load(reply)["sent"]["kalshi"]
+        return counts
+
     def tell_exchange(self, verb: str, **body: Any) -> dict[str, Any]:
         """Ask something of the simulator's control port."""
         assert self.fleet.simulator is not None
@@ -134,13 +141,13 @@ class Striker:
     def _full(self, fault: Fault, _how: str) -> str:
         """Redis is away, and the disk that the spool is on takes next to nothing."""
         limited = [pid for name in STREAMERS if (pid := self._pid(name)) is not None]
-        _limit_files(limited, SPOOL_BYTES)
+        _limit_files(limited, lambda _most: SPOOL_BYTES)
         server = self._server("redis")
         server.stop()
 
         def mend() -> None:
             server.start()
-            _limit_files(limited, resource.RLIM_INFINITY)
+            _limit_files(limited, lambda most: most)
 
         self._at(self._elapsed + fault.for_s, mend)
         return f"{len(limited)} streamers without Redis and without disk"
@@ -213,8 +220,9 @@ def _is_backend(process: psutil.Process) -> bool:
         return False
 
 
-def _limit_files(pids: list[int], most_bytes: int) -> None:
+def _limit_files(pids: list[int], limit: Callable[[int], int]) -> None:
+    """Set the bytes that processes may write into one file, from the most that they may have."""
     for pid in pids:
         with suppress(ProcessLookupError):
-            _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most_bytes, hard))
+            _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit(most), most))

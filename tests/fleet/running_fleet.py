@@ -88,6 +88,11 @@ class RunningFleet(Fleet):
         assert done.returncode == exits, f"{done.stdout}\n{done.stderr}\n{self.tails()}"
         return done.stdout
 
+    def pause_exchanges(self) -> None:
+        """Let the exchanges fall silent, and wait until all they sent is received."""
+        self._control("pause")
+        self._wait_until_quiet()
+
     def finish_and_account(self) -> dict[str, VenueAccount]:
         """Stop in order, and account for every message."""
         problems = self.finish()
