@@ -15,6 +15,7 @@ from hadron_tasks.bench.endurance import latency
 from hadron_tasks.bench.growth import growth
 from hadron_tasks.bench.measure import Report, Verdict
 from hadron_tasks.bench.plan import Plan
+from hadron_tasks.bench.searching import search
 from hadron_tasks.bench.services import Services, services
 from hadron_tasks.bench.watching import watch
 from hadron_tasks.cli.output import console, print_json, table
@@ -26,6 +27,7 @@ SUITES: dict[str, Callable[[Plan, Services], Report]] = {
     "ingest": suites.ingest,
     "tickers": suites.tickers,
     "crawl": crawl,
+    "search": search,
     "watch": watch,
     "latency": latency,
     "growth": growth,
@@ -40,7 +42,9 @@ SUITES: dict[str, Callable[[Plan, Services], Report]] = {
 @click.option("--seconds", default=5.0, show_default=True, help="Of a round measured by time.")
 @click.option("--markets", default=1000, show_default=True, help="Distinct markets.")
 @click.option("--rates", default="1000,5000", show_default=True, help="Messages/s, for latency.")
-@click.option("--rows", default="1000000", show_default=True, help="Rows in the table, for growth.")
+@click.option(
+    "--rows", default="1000000", show_default=True, help="Rows in the table: growth, search."
+)
 @click.option(
     "--distinct", default="1000,100000", show_default=True, help="Distinct markets, for growth."
 )

@@ -1,9 +1,9 @@
 """Instruments by their words: open ones first, those that close soonest before all others.
 
-A word finds whatever begins with it, and all words must be found; a single letter or digit
-among them stands for itself alone. A rare word is looked up in the
-index of words. A common one is met again and again among the instruments that stand first in the
-order, so those are looked through before: that bounds what the commonest word costs.
+A word finds whatever begins with it, and all words must be found; a single letter or digit among
+them stands for itself alone. Words of which one is rare are looked up in the index of words. Where
+all are common, they are met again and again among the instruments that stand first in the order, so
+those are looked through before: that bounds what the commonest words cost.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.store.words import words_of
 
+COMMON = 5000
+"""Instruments that have a common word: so many the index can still find, and sort, in a few
+milliseconds."""
+
 LOOKED_THROUGH = 2000
-"""Instruments at the head of the order that are looked at before the index is asked: a few
-milliseconds. A word that is not twenty times among them is rare enough for the index."""
+"""Instruments at the head of the order that are looked at before the index is asked for common
+words: a few milliseconds, too."""
 
 MOST_WORDS = 12
 """Of a question; further ones hardly narrow what is found."""
@@ -68,6 +72,9 @@ _DETAILS = """
     LEFT JOIN latest_quotes q ON q.instrument_id = i.id
     ORDER BY found.place
 """
+_ESTIMATE = """
+    EXPLAIN (FORMAT JSON) SELECT FROM instrument_search WHERE words @@ %(query)s::tsquery
+"""
 _ANY = "SELECT EXISTS (SELECT FROM instrument_search WHERE {phase} AND words @@ %(query)s::tsquery)"
 
 
@@ -107,9 +114,12 @@ def search_instruments(
     Raises:
         ValueError: There is no word in the text.
     """
-    query = _query(_telling(text), venue, status)
+    words = _telling(text)
+    query = _query(words, venue, status)
     with connection, connection.cursor() as cursor:
-        cursor.execute(_DETAILS, (_ids(cursor, query, limit),))
+        cursor.execute("SET LOCAL jit = off")  # it takes longer than the search
+        common = all(_is_common(cursor, word) for word in words)
+        cursor.execute(_DETAILS, (_ids(cursor, query, limit, common=common),))
         found = _by_strike(cursor.fetchall())
     whole_ticker = text.strip().upper()
     return sorted(found, key=lambda one: one.ticker.upper() != whole_ticker)
@@ -150,12 +160,21 @@ def _by_strike(rows: list[tuple[Any, ...]]) -> list[FoundInstrument]:
     return ordered
 
 
-def _ids(cursor: Cursor, query: str, limit: int) -> list[str]:
+def _is_common(cursor: Cursor, word: str) -> bool:
+    """By the planner's statistics, which know the words that very many rows have."""
+    cursor.execute(_ESTIMATE, {"query": _query([word], None, None)})
+    ((plan,),) = cursor.fetchall()
+    return bool(plan[0]["Plan"]["Plan Rows"] >= COMMON)
+
+
+def _ids(cursor: Cursor, query: str, limit: int, *, common: bool) -> list[str]:
     found: dict[str, None] = {}  # in order, each once, should one change between the questions
     for head, indexed in _STAGES:
         before = len(found)
-        for question in (head, indexed):
-            # What the head has, the index has again, in the same order.
+        # What the head has, the index has again, in the same order.
+        for question in (head, indexed) if common else (indexed,):
+            # The head of an order is read off its index, however many rows the planner expects.
+            cursor.execute(f"SET LOCAL enable_bitmapscan = {'off' if question is head else 'on'}")
             cursor.execute(question, {"query": query, "limit": limit - before})
             found.update(dict.fromkeys(row[0] for row in cursor.fetchall()))
             if len(found) >= limit:

@@ -9,6 +9,7 @@ import pytest
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extras import execute_values
 
+from hadron_tasks.store import search
 from hadron_tasks.store.catalogue import upsert_instruments
 from hadron_tasks.store.catalogue_rows import InstrumentRow
 from hadron_tasks.store.instruments import InstrumentCache, NewInstrument, resolve_instruments
@@ -86,6 +87,13 @@ def test_words_find(four_markets: PgConnection, text: str, finds: list[str]) -> 
     assert found(four_markets, text) == finds
 
 
+@pytest.fixture(params=[0, 1_000_000], ids=["all words common", "all words rare"])
+def _common(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to search must find the same."""
+    monkeypatch.setattr(search, "COMMON", request.param)
+
+
+@pytest.mark.usefixtures("_common")
 def test_open_before_closed_before_settled_and_soon_before_later(
     catalogue: PgConnection,
 ) -> None:
@@ -167,6 +175,7 @@ def test_whoever_changes_an_instrument_changes_what_finds_it(catalogue: PgConnec
         assert cursor.fetchone() == (0,)
 
 
+@pytest.mark.usefixtures("_common")
 def test_beyond_the_head_of_the_order_the_index_finds_the_rest(catalogue: PgConnection) -> None:
     """A word among the first thousands, and one that only the last have."""
     many = LOOKED_THROUGH + 100
@@ -203,6 +212,18 @@ def test_beyond_the_head_of_the_order_the_index_finds_the_rest(catalogue: PgConn
     assert found(catalogue, "common", 3) == ["active-0", "active-1", "active-2"]
     assert len(found(catalogue, "common", many + 5)) == many + 5
     assert found(catalogue, "common", many + 5)[many:] == [f"finalized-{n}" for n in range(5)]
+
+
+def test_common_words_are_known_from_the_planners_statistics(
+    catalogue: PgConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "COMMON", 150)
+    rows = [market(f"A-{n}", display_name="Heat" if n % 2 else f"Rare{n}") for n in range(400)]
+    store(catalogue, *rows)
+    with catalogue, catalogue.cursor() as cursor:
+        cursor.execute("ANALYZE instrument_search")
+        common = {word: search._is_common(cursor, word) for word in ("hea", "rare7", "zanzibar")}
+    assert common == {"hea": True, "rare7": False, "zanzibar": False}
 
 
 def test_a_word_that_another_begins_with_is_implied_by_it(catalogue: PgConnection) -> None:
