@@ -19,7 +19,7 @@ from hadron_tasks.crawl.plan import CrawlKind
 from hadron_tasks.crawl.report import RunReport, read_report
 from hadron_tasks.errors import HadronError
 from hadron_tasks.store import crawl_runs
-from hadron_tasks.store.crawl_runs import Part
+from hadron_tasks.store.crawl_parts import Part
 
 WATCH_EVERY_S = 0.5
 _MOST_SHOWN = 10

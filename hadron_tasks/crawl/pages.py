@@ -31,8 +31,9 @@ from hadron_tasks.crawl.runs import Message, advance
 from hadron_tasks.crawl.series_walk import MOST_LOST_IN_A_ROW, lost_in_a_row
 from hadron_tasks.crawl.sources import InSeries, next_ask
 from hadron_tasks.errors import ConfigurationError, GivenUp, StreamUnavailable
-from hadron_tasks.store import crawl_runs
-from hadron_tasks.store.crawl_runs import PageStored, Part, PartStatus, Run
+from hadron_tasks.store import crawl_parts, crawl_runs
+from hadron_tasks.store.crawl_parts import PageStored, Part, PartStatus
+from hadron_tasks.store.crawl_runs import Run
 from hadron_tasks.store.crawl_seen import mark_seen
 from hadron_tasks.store.session import is_transient
 from hadron_tasks.venues.kalshi.rest import KalshiRest
@@ -85,11 +86,11 @@ def do_page(connection: PgConnection, tools: Tools, run_id: int, part: str, page
         StoreUnavailable: The database gave way; nothing of the page is stored.
         StreamUnavailable: The rate limit cannot be asked.
     """
-    with crawl_runs.only_one_at(connection, run_id, part) as is_ours:
+    with crawl_parts.only_one_at(connection, run_id, part) as is_ours:
         if not is_ours:
             return Outcome("another task is at it")
         with connection, connection.cursor() as db:
-            run, at = crawl_runs.read_run(db, run_id), crawl_runs.read_part(db, run_id, part)
+            run, at = crawl_runs.read_run(db, run_id), crawl_parts.read_part(db, run_id, part)
             if run is None or at is None or run.status != "running":
                 return Outcome("the crawl has ended")
             if at.pages != page or at.status != "running":
@@ -141,9 +142,9 @@ class _Attempt:
                     "cursor": "",
                     "error": "no series is known",
                 }
-                crawl_runs.lose(db, part, [none], "broken", "", requests=0, error=none["error"])
+                crawl_parts.lose(db, part, [none], "broken", "", requests=0, error=none["error"])
             else:
-                crawl_runs.complete_part(db, part)
+                crawl_parts.complete_part(db, part)
         return Outcome("nothing left", advance(self.connection, self.run))
 
     def _store(self, fetched: Fetched, asked_at: datetime, requests: int) -> Outcome:
@@ -164,7 +165,7 @@ class _Attempt:
                     requests,
                     kept.unreadable,
                 )
-                is_stored = crawl_runs.move_on(db, part, stored, status)
+                is_stored = crawl_parts.move_on(db, part, stored, status)
                 if not is_stored:
                     self.connection.rollback()
         finally:
@@ -199,7 +200,7 @@ class _Attempt:
             return self._later(verdict, error, requests)
         if isinstance(verdict, StartOver):
             with self.connection, self.connection.cursor() as db:
-                crawl_runs.start_over(db, part, requests=requests, error=described(error))
+                crawl_parts.start_over(db, part, requests=requests, error=described(error))
             again = Message(self.run.id, part.part, part.pages + 1)
             return Outcome("begun anew", [again], requests=requests)
         return self._lose(ask, error, verdict, requests)
@@ -207,7 +208,7 @@ class _Attempt:
     def _later(self, verdict: PutOff | TryAgain, error: Exception, requests: int) -> Outcome:
         part, failed = self.part, isinstance(verdict, TryAgain)
         with self.connection, self.connection.cursor() as db:
-            crawl_runs.put_off(
+            crawl_parts.put_off(
                 db, part, verdict.pause, requests=requests, failed=failed, error=described(error)
             )
         again = Message(self.run.id, part.part, part.pages, verdict.pause)
@@ -227,9 +228,9 @@ class _Attempt:
             elif narrower is not None:
                 # What is missing here is the finer part's matter now.
                 missing = part.missing
-                crawl_runs.add_part(db, run.id, narrower.name, narrower.stage)
+                crawl_parts.add_part(db, run.id, narrower.name, narrower.stage)
             after = part.cursor if status == "broken" else ask.instead or ""
-            crawl_runs.lose(db, part, missing, status, after, requests=requests, error=why)
+            crawl_parts.lose(db, part, missing, status, after, requests=requests, error=why)
         loss = CrawlPageLost(
             f"Crawl {run.id}, part {part.part}, page {part.pages}, cursor {part.cursor!r}: "
             f"{why} What this means for the crawl: hadron crawl status {run.id}"

@@ -20,9 +20,10 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from hadron_tasks.crawl.asks import Fetched
 from hadron_tasks.crawl.plan import narrowed_to
 from hadron_tasks.crawl.polygon_rows import DELISTED
-from hadron_tasks.store import crawl_runs
+from hadron_tasks.store import crawl_parts
 from hadron_tasks.store.catalogue_facts import tickers_of_class
-from hadron_tasks.store.crawl_runs import Part, Run
+from hadron_tasks.store.crawl_parts import Part
+from hadron_tasks.store.crawl_runs import Run
 from hadron_tasks.store.crawl_seen import find_vanished, next_vanished
 from hadron_tasks.store.lookups import spare_the_unknown
 from hadron_tasks.venues.polygon.fields import VENUE
@@ -168,7 +169,7 @@ def next_by_name(db: Cursor, run: Run, part: Part) -> TickerNamed | None:
 
 def _lists_read(db: Cursor, run: Run) -> set[str]:
     """Of a list that broke nobody knows what it has not: not everything is then asked by name."""
-    parts = crawl_runs.parts_of(db, run.id)
+    parts = crawl_parts.parts_of(db, run.id)
     return {narrowed_to(part.part) for part in parts if part.status == "complete"}
 
 

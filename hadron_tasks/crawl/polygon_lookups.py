@@ -23,7 +23,7 @@ from hadron_tasks.crawl.polygon_asks import MARKET_OF_CLASS, TickerNamed, Ticker
 from hadron_tasks.crawl.polygon_rows import option_row
 from hadron_tasks.store import lookups
 from hadron_tasks.store.catalogue import upsert_instruments
-from hadron_tasks.store.crawl_runs import only_one_at
+from hadron_tasks.store.crawl_parts import only_one_at
 from hadron_tasks.venues.polygon.fields import VENUE
 from hadron_tasks.venues.polygon.rest import PolygonRest
 from hadron_tasks.venues.polygon.symbols import asset_class

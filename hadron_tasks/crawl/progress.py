@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from hadron_tasks.store.crawl_runs import Part
+from hadron_tasks.store.crawl_parts import Part
 
 
 @dataclass(frozen=True, slots=True)

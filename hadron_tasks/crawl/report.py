@@ -10,8 +10,9 @@ from typing import Any
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.crawl.progress import Pace, pace
-from hadron_tasks.store import crawl_runs
-from hadron_tasks.store.crawl_runs import Part, Run
+from hadron_tasks.store import crawl_parts, crawl_runs
+from hadron_tasks.store.crawl_parts import Part
+from hadron_tasks.store.crawl_runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,11 @@ class RunReport:
 def read_report(connection: PgConnection, run: Run) -> RunReport:
     """Everything about one crawl."""
     with connection, connection.cursor() as db:
-        parts = crawl_runs.parts_of(db, run.id)
+        parts = crawl_parts.parts_of(db, run.id)
         before = crawl_runs.newest_ended(db, run.venue, (run.kind,), ("complete",))
         expected = {}
         if before is not None and before.id != run.id:
-            expected = {part.part: part.pages for part in crawl_runs.parts_of(db, before.id)}
+            expected = {part.part: part.pages for part in crawl_parts.parts_of(db, before.id)}
     until = run.finished_at or datetime.now(UTC)
     return RunReport(run, parts, pace(parts, run.started_at, until, expected), expected)
 

@@ -23,8 +23,9 @@ from hadron_tasks.crawl.plan import (
 from hadron_tasks.crawl.progress import Begin, End, next_step
 from hadron_tasks.crawl.series_walk import Place
 from hadron_tasks.errors import HadronError
-from hadron_tasks.store import crawl_runs
-from hadron_tasks.store.crawl_runs import Part, Run
+from hadron_tasks.store import crawl_parts, crawl_runs
+from hadron_tasks.store.crawl_parts import Part
+from hadron_tasks.store.crawl_runs import Run
 from hadron_tasks.store.crawl_seen import forget_run
 from hadron_tasks.venues.kalshi.fields import VENUE
 
@@ -122,14 +123,14 @@ def resume(connection: PgConnection, run_id: int, *, combo_pages: int) -> Sequen
         messages = list(_wake(db, run_id, budget))
         messages += _begin(db, run_id, budget)
         sent = {message.part for message in messages}
-        at_work = (p for p in crawl_runs.parts_of(db, run_id) if p.status == "running")
+        at_work = (p for p in crawl_parts.parts_of(db, run_id) if p.status == "running")
         return messages + [Message(run_id, p.part, p.pages) for p in at_work if p.part not in sent]
 
 
 def misses(connection: PgConnection, run_id: int, part: str, page: int) -> bool:
     """Whether a page of a crawl was lost, and has not been had in another way."""
     with connection, connection.cursor() as db:
-        found = crawl_runs.read_part(db, run_id, part)
+        found = crawl_parts.read_part(db, run_id, part)
     return found is not None and any(entry["page"] == page for entry in found.missing)
 
 
@@ -148,9 +149,9 @@ def never_started(connection: PgConnection) -> bool:
 def watch(connection: PgConnection) -> Sequence[Message]:
     """Find what got lost: pages whose task is overdue, runs that nobody took further."""
     with connection, connection.cursor() as db:
-        for part in crawl_runs.unheard_of(db, MOST_RESENT):
+        for part in crawl_parts.unheard_of(db, MOST_RESENT):
             _give_up(db, part)
-        messages = [Message(*found) for found in crawl_runs.overdue_parts(db, OVERDUE_AFTER)]
+        messages = [Message(*found) for found in crawl_parts.overdue_parts(db, OVERDUE_AFTER)]
         for run_id in crawl_runs.unended_runs(db):
             messages += _begin(db, run_id, None)
     return messages
@@ -166,13 +167,13 @@ def forget(connection: PgConnection, older_than: timedelta) -> int:
 
 
 def _begin(db: Cursor, run_id: int, rest_after: int | None) -> list[Message]:
-    step = next_step(crawl_runs.parts_of(db, run_id))
+    step = next_step(crawl_parts.parts_of(db, run_id))
     if isinstance(step, End):
         crawl_runs.end_run(db, run_id, step.status)
         if step.status == "complete":
             forget_run(db, run_id)
     if isinstance(step, Begin):
-        begun = crawl_runs.begin_parts(db, run_id, step.parts, rest_after)
+        begun = crawl_parts.begin_parts(db, run_id, step.parts, rest_after)
         return [Message(run_id, part, page) for part, page in begun]
     return []
 
@@ -194,14 +195,14 @@ def _give_up(db: Cursor, part: Part) -> None:
     narrower = finer(PlannedPart(part.part, part.stage))
     if narrower is not None:
         missing = part.missing
-        crawl_runs.add_part(db, part.run_id, narrower.name, narrower.stage)
+        crawl_parts.add_part(db, part.run_id, narrower.name, narrower.stage)
     error = entry["error"]
-    crawl_runs.lose(db, part, missing, "broken", part.cursor, requests=0, error=error)
+    crawl_parts.lose(db, part, missing, "broken", part.cursor, requests=0, error=error)
 
 
 def _wake(db: Cursor, run_id: int, budget: int | None) -> list[Message]:
-    resting = [p.part for p in crawl_runs.parts_of(db, run_id) if p.status == "resting"]
-    begun = crawl_runs.begin_parts(db, run_id, resting, budget)
+    resting = [p.part for p in crawl_parts.parts_of(db, run_id) if p.status == "resting"]
+    begun = crawl_parts.begin_parts(db, run_id, resting, budget)
     return [Message(run_id, part, page) for part, page in begun]
 
 
@@ -216,7 +217,7 @@ def _changes_since(db: Cursor) -> datetime | None:
 
 def _take_up_what_is_missing(db: Cursor, run_id: int) -> None:
     """Let ended parts wait for their stage again, for what they could not have."""
-    parts = crawl_runs.parts_of(db, run_id)
+    parts = crawl_parts.parts_of(db, run_id)
     first_stage = min((part.stage for part in parts if part.missing), default=None)
     for part in parts:
         is_finer = kind_of(part.part) == "by-series"
@@ -226,11 +227,11 @@ def _take_up_what_is_missing(db: Cursor, run_id: int) -> None:
             and (part.status == "broken" or part.stage > first_stage)
         ):
             # Perhaps not every series was known then: the list itself is taken up again instead.
-            crawl_runs.drop_part(db, part)
+            crawl_parts.drop_part(db, part)
             broken = next(p for p in parts if part.part == f"{p.part}:{BY_SERIES}")
-            crawl_runs.retake(db, broken, broken.cursor)
+            crawl_parts.retake(db, broken, broken.cursor)
         elif part.missing:
-            crawl_runs.retake(db, part, _where_to_retake(part))
+            crawl_parts.retake(db, part, _where_to_retake(part))
 
 
 def _where_to_retake(part: Part) -> str:

@@ -25,7 +25,8 @@ from hadron_tasks.crawl.plan import PartKind, kind_of, narrowed_to
 from hadron_tasks.crawl.polygon_asks import next_by_name, next_tickers
 from hadron_tasks.crawl.series_walk import Place
 from hadron_tasks.store.catalogue_facts import series_after, series_with_events_after
-from hadron_tasks.store.crawl_runs import Part, Run
+from hadron_tasks.store.crawl_parts import Part
+from hadron_tasks.store.crawl_runs import Run
 from hadron_tasks.store.crawl_seen import find_vanished, next_vanished
 from hadron_tasks.store.lookups import spare_the_unknown
 from hadron_tasks.venues.kalshi.fields import VENUE

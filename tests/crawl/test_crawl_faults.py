@@ -13,7 +13,7 @@ from hadron_tasks.crawl import keep, runs
 from hadron_tasks.crawl.pages import do_page
 from hadron_tasks.crawl.runs import OVERDUE_AFTER
 from hadron_tasks.errors import HadronError
-from hadron_tasks.store import crawl_runs
+from hadron_tasks.store import crawl_parts
 from hadron_tasks.venues.kalshi.rate_limit import AccountBudget
 from hadron_tasks.venues.kalshi.rest_models import Market
 
@@ -256,7 +256,7 @@ def test_two_tasks_at_one_page_do_no_harm(crawler: Crawler, database_url: str) -
     message = next(m for m in started.messages if m.part == "events:open")
     other = psycopg2.connect(database_url)
     try:
-        with crawl_runs.only_one_at(other, message.run_id, message.part) as is_held:
+        with crawl_parts.only_one_at(other, message.run_id, message.part) as is_held:
             assert is_held
             before = crawler.requests
             assert crawler.page(message).result == "another task is at it"
@@ -282,7 +282,7 @@ def test_a_page_that_another_task_has_stored_is_not_counted_twice(
         if is_first:
             is_first = False
             place = (message.run_id, message.part, message.page)
-            key = (crawl_runs._LOCK_CLASS, f"{message.run_id}\x1f{message.part}")
+            key = (crawl_parts._LOCK_CLASS, f"{message.run_id}\x1f{message.part}")
             with crawler.connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
             crawler.connection.commit()

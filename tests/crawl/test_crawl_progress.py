@@ -19,7 +19,7 @@ from hadron_tasks.crawl.progress import (
     pace,
 )
 from hadron_tasks.crawl.series_walk import Place, lost_in_a_row
-from hadron_tasks.store.crawl_runs import Part, PartStatus
+from hadron_tasks.store.crawl_parts import Part, PartStatus
 
 NOW = datetime(2026, 10, 5, 6, 15, tzinfo=UTC)
 
