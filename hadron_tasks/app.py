@@ -149,7 +149,7 @@ def default_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "schedule": HOUSEKEEPING_EVERY_S,
             "options": {"expires": HOUSEKEEPING_EVERY_S},
         }
-    if "kalshi" in settings.venues and settings.kalshi_books:
+    if "kalshi" in settings.venues:
         schedule["check-books"] = {
             "task": "hadron.check_books",
             "schedule": CHECK_BOOKS_EVERY_S,

@@ -130,3 +130,11 @@ def test_a_page_that_is_refused_is_a_dead_letter_whose_retry_goes_on(fleet: Runn
     done = json.loads(fleet.hadron("backfill", "--follow", str(refused["id"]), "--json"))
     assert (done["state"], done["reason"]) == ("complete", "")
     assert done["fetched"] > 0
+
+
+def test_rebuilt_books_are_compared_with_the_exchanges_own(fleet: RunningFleet) -> None:
+    fleet.hadron("schedule", "run", "check-books")
+    fleet.wait_for(
+        lambda: fleet.query("SELECT 1 FROM book_checks WHERE agreed LIMIT 1"), 60, "books compared"
+    )
+    assert fleet.query("SELECT differences FROM book_checks WHERE NOT agreed") == []
