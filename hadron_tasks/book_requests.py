@@ -32,6 +32,16 @@ def ask_for_snapshots(client: redis.Redis, tickers: Collection[str]) -> None:
         pipeline.execute()
 
 
+def open_markets(client: redis.Redis) -> list[str]:
+    """Tickers of all open markets whose books are wanted.
+
+    Raises:
+        redis.RedisError: Redis cannot be reached.
+    """
+    found: list[bytes] = client.hkeys(OPEN_MARKETS_KEY)  # type: ignore[assignment]
+    return [ticker.decode() for ticker in found]
+
+
 def some_open_markets(client: redis.Redis, most: int) -> list[str]:
     """Tickers of open markets whose books are wanted, at random, each at most once.
 

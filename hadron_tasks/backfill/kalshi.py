@@ -14,9 +14,10 @@ from hadron_tasks.venues.kalshi.rest_trades import ticks_of
 from hadron_tasks.venues.rest.errors import NotFound
 
 TRADE = "trade"
+BOOKS = "orderbook_delta"
 _WHY_NOT = {
     "ticker": "the exchange keeps no quotes; a market's next one tells its state again",
-    "orderbook_delta": (
+    BOOKS: (
         "the exchange keeps no changes of books; fresh snapshots after the gap begin them anew"
     ),
     "market_lifecycle_v2": (

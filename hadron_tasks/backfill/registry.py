@@ -28,6 +28,8 @@ class Recovery:
     one."""
     channel_of: ChannelOf
     """An instrument to the channel that carries its trades."""
+    books: str | None = None
+    """The channel of changes of books, whose snapshots can be asked for."""
 
 
 def _recorded_of_kalshi(settings: Settings) -> list[str]:
@@ -46,6 +48,7 @@ _RECOVERY = {
         source=kalshi.KalshiTrades,
         has_list=True,
         channel_of=kalshi.channel_of,
+        books=kalshi.BOOKS,
     ),
     "polygon": Recovery(
         losses=polygon.losses,

@@ -21,6 +21,7 @@ from hadron_tasks.backfill.registry import recorded_of, recovery_of
 from hadron_tasks.backfill.scope import scope_of
 from hadron_tasks.backfill.sources import TradeSource
 from hadron_tasks.backfill.windows import RIPE_AFTER, Window
+from hadron_tasks.book_requests import ask_for_snapshots, open_markets
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store import backfills, feed_gaps
 from hadron_tasks.store.backfills import BackfillRun
@@ -28,7 +29,7 @@ from hadron_tasks.store.instruments import InstrumentCache
 from hadron_tasks.store.session import raw_connection
 from hadron_tasks.task_past import Past
 from hadron_tasks.tasks.base import HadronTask, Report
-from hadron_tasks.tasks.connections import crawling_rest, engine, polygon_rest
+from hadron_tasks.tasks.connections import crawling_rest, engine, polygon_rest, redis_client
 from hadron_tasks.tasks.retries import may_pass
 from hadron_tasks.venues.registry import rules_for
 
@@ -39,16 +40,16 @@ MOST_RUNS = 20
 @app.task(name="hadron.plan_backfills", base=HadronTask, is_poke=True)  # type: ignore[untyped-decorator]
 def plan_backfills(venue: str) -> Report:
     """Begin runs for gaps that are over, and go on with runs that nobody is at work on."""
-    recorded = recorded_of(venue, get_settings())
+    recovery, recorded = recovery_of(venue), recorded_of(venue, get_settings())
     with raw_connection(engine()) as connection:
-        planned = plan_gaps(
-            connection, venue, recovery_of(venue).losses, recorded, datetime.now(UTC)
-        )
+        planned = plan_gaps(connection, venue, recovery.losses, recorded, datetime.now(UTC))
         with connection, connection.cursor() as cursor:
             due = backfills.take_due(cursor, venue, LEASE, MOST_RUNS)
     for run_id in due:
         backfill_page.apply_async(args=[venue, run_id])
-    return {"gaps": planned, "runs": len(due)}
+    if recovery.books in planned.channels_cut:
+        ask_for_snapshots(redis_client(), open_markets(redis_client()))
+    return {"gaps": planned.gaps, "runs": len(due)}
 
 
 @app.task(name="hadron.backfill_page", base=HadronTask, queue=REST_QUEUE, bind=True, is_poke=True)  # type: ignore[untyped-decorator]

@@ -23,7 +23,9 @@ from gap_filling import (
 )
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
+from hadron_tasks.backfill import kalshi
 from hadron_tasks.backfill.pages import Pages
+from hadron_tasks.backfill.plan import plan_gaps
 from hadron_tasks.raw_stream import GapCause
 from hadron_tasks.store import feed_gaps
 from hadron_tasks.store.feed_gaps import Wanted
@@ -155,6 +157,24 @@ def test_a_gap_of_some_markets_asks_for_those(
     (run,) = fill(connection, pages)
     assert (run.tickers, run.pages, run.stored) == (["KXC", "KXA"], 2, 20)
     assert stored_ids(connection) == ids_of([t for t in trades if t.ticker != "KXB"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "cut"),
+    [
+        ({"cause": GapCause.SPOOL_LOSS, "carried": None}, set(RECORDED)),
+        ({"cause": GapCause.SPOOL_LOSS, "carried": ("ticker", "trade")}, {"ticker", "trade"}),
+        # A new connection is told the whole of every book by itself.
+        ({"cause": GapCause.DISCONNECT, "carried": None}, set()),
+        ({"cause": GapCause.STREAMER_DEATH, "carried": RECORDED}, set()),
+    ],
+)
+def test_what_was_cut_while_its_connection_lived_on_is_told(
+    connection: PgConnection, an_hour_ago: datetime, changes: dict[str, Any], cut: set[str]
+) -> None:
+    note_gap(connection, an_hour_ago, an_hour_ago + SECOND, **changes)
+    planned = plan_gaps(connection, "kalshi", kalshi.losses, RECORDED, datetime.now(UTC))
+    assert (planned.gaps, planned.channels_cut) == (1, cut)
 
 
 @pytest.mark.parametrize("archived_at", ["before", "during"])
