@@ -12,7 +12,7 @@ from hadron_tasks.bench.pipeline import Workers
 from hadron_tasks.bench.plan import Plan
 from hadron_tasks.bench.services import Services
 from hadron_tasks.raw_stream import RawFrame
-from hadron_tasks.tickers import parse_ticker
+from hadron_tasks.tickers import EventMetadata, MarketMetadata, parse_ticker
 
 BATCH = 5000
 """Frames in a transaction: the default of HADRON_DRAIN_BATCH."""
@@ -102,16 +102,22 @@ def drain(plan: Plan, services: Services) -> Report:
 
 
 def tickers(plan: Plan, services: Services) -> Report:
-    """Reading tickers: from the text to facts and a display name."""
+    """Reading tickers: from the text to facts and a display name, by one core's time."""
     del services
-    figure = Figure("tickers read", "tickers/s")
+    bare = Figure("tickers read", "tickers/CPU s")
+    given = Figure("tickers read, with metadata", "tickers/CPU s")
+    event = EventMetadata(title="Bitcoin price", category="Crypto")
+    market = MarketMetadata(title="Bitcoin price", yes_sub_title="$50,000 or above")
     for number in range(plan.rounds + 1):
         names = [market_ticker(number * plan.frames + at) for at in range(plan.frames // 4)]
-        with figure.timing(len(names)):
+        with bare.timing(len(names), time.process_time):
             for name in names:
                 parse_ticker(name)
-        _drop_warm_up(number, figure)
-    return Report([figure])
+        with given.timing(len(names), time.process_time):
+            for name in names:
+                parse_ticker(name, market, event)
+        _drop_warm_up(number, bare, given)
+    return Report([bare, given])
 
 
 def _rounds(plan: Plan, what: str) -> list[tuple[int, list[RawFrame]]]:
