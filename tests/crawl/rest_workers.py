@@ -127,7 +127,7 @@ class RestWorkers:
         finally:
             connection.close()
 
-    def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
+    def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = 120) -> Any:
         """What ``condition`` gives, once it is true."""
         deadline = time.monotonic() + timeout_s
         while not (found := condition()):
