@@ -45,7 +45,13 @@ class LetterWorker:
                                keys=["*"], channels=["*"])  # fmt: skip
         self.exchange = TelltaleExchange()
         self.secrets = [KALSHI_KEY_ID, POLYGON_KEY, REDIS_PASSWORD, DATABASE_PASSWORD]
-        self.env = os.environ | self._settings() | {"PYTHONPATH": str(Path(__file__).parent)}
+        # Nothing of this machine's own settings.
+        bare = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("HADRON_", "KALSHI_", "POLYGON_"))
+        }
+        self.env = bare | self._settings() | {"PYTHONPATH": str(Path(__file__).parent)}
         self.celery = Celery("hadron", broker=server.url)
         self.process: subprocess.Popen[bytes] | None = None
 
