@@ -80,8 +80,11 @@ def is_transient(error: BaseException) -> bool:
         return False
     code = error.pgcode
     if code is None:
-        # No code: the connection broke before the server could give one.
-        return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+        # No code: the connection broke before the server could give one. In the middle of a COPY
+        # psycopg2 then raises the bare DatabaseError ("no message from the libpq").
+        return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or (
+            type(error) is psycopg2.DatabaseError
+        )
     return code[:2] in _TRANSIENT_CLASSES or code in _TRANSIENT_CODES
 
 
