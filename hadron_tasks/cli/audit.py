@@ -83,12 +83,18 @@ def audit(
 
     require_a_worker()
     with database() as connection:
-        runs = []
-        for venue in venues or settings.venues:
-            window = asked if since else recorded(connection, venue, asked)
-            if window.since >= window.until:
-                raise HadronError(f"Of {venue}, nothing was recorded before {until:%H:%M:%S} UTC.")
-            runs.append(tasks.begin(connection, venue, "person", window, tickers, sample))
+        windows = {
+            venue: asked if since else recorded(connection, venue, asked)
+            for venue in venues or settings.venues
+        }
+        there = [venue for venue, window in windows.items() if window.since < window.until]
+        if not there:
+            names = " or ".join(windows)
+            raise HadronError(f"Of {names}, nothing was recorded before {until:%H:%M:%S} UTC.")
+        runs = [
+            tasks.begin(connection, venue, "person", windows[venue], tickers, sample)
+            for venue in there
+        ]
         runs = _watch(connection, [run.id for run in runs])
     if as_json:
         print_json([document(run) for run in runs])
