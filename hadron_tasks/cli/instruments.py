@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hadron_tasks.cli.connect import database
-from hadron_tasks.cli.output import console, print_json, table
+from hadron_tasks.cli.output import console, print_json
 from hadron_tasks.errors import HadronError
 from hadron_tasks.store.instrument_card import InstrumentCard, Record, instrument_cards
 from hadron_tasks.store.search import (
@@ -174,8 +174,8 @@ def _show(card: InstrumentCard) -> None:
             "described": _minute(own["described_at"]) or "not yet: the crawl has not met it",
         }
     )
-    if legs := ref.get("legs"):
-        console.print(table("Legs", legs))
+    if card.legs:
+        console.print(_listed("Legs", [_leg(one) for one in card.legs]))
     if card.siblings:
         more = card.siblings_in_all - len(card.siblings)
         rows = [_sibling(one) for one in card.siblings]
@@ -258,6 +258,11 @@ def _prices(quote: Record) -> dict[str, str | None]:
             quote.get("last_trade_time"),
         ),
     }
+
+
+def _leg(one: Record) -> dict[str, str | None]:
+    known = {"name": one["name"] or "not stored yet", "ticker": one["ticker"], "side": one["side"]}
+    return known | {"status": one["status"], "price": _plain(one["price"])}
 
 
 def _sibling(one: Record) -> dict[str, str | None]:

@@ -45,6 +45,13 @@ _SIBLINGS = """
     WHERE i.event_ticker = %s AND i.id <> %s
     ORDER BY coalesce(i.floor_strike, i.cap_strike), i.ticker LIMIT %s
 """
+_LEGS = """
+    SELECT coalesce(i.display_name, i.name) AS name, leg.ticker, leg.side, i.status, q.price
+    FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS leg(ticker, side, place)
+    LEFT JOIN instruments i ON i.primary_source = %s AND i.ticker = leg.ticker
+    LEFT JOIN latest_quotes q ON q.instrument_id = i.id
+    ORDER BY leg.place
+"""
 _COUNT = "SELECT count(*) AS number FROM instruments WHERE event_ticker = %s AND id <> %s"
 
 
@@ -62,6 +69,8 @@ class InstrumentCard:
     siblings: list[Record]
     """The other markets of its event, by strike; the first so many."""
     siblings_in_all: int
+    legs: list[Record]
+    """Of a combo: the markets it is made of, by the names that are known of them."""
 
 
 def instrument_cards(
@@ -93,7 +102,15 @@ def _card(cursor: RealDictCursor, instrument: Record, siblings: int) -> Instrume
         _one(cursor, _SERIES, series_ticker),
         _all(cursor, _SIBLINGS, event_ticker, own_id, siblings),
         int(count["number"]) if count else 0,
+        _legs(cursor, instrument),
     )
+
+
+def _legs(cursor: RealDictCursor, instrument: Record) -> list[Record]:
+    legs = instrument["external_ref"].get("legs") or []
+    tickers = [leg["market_ticker"] for leg in legs]
+    sides = [leg["side"] for leg in legs]
+    return _all(cursor, _LEGS, tickers, sides, instrument["primary_source"])
 
 
 def _all(cursor: RealDictCursor, question: str, *arguments: object) -> list[Record]:

@@ -28,6 +28,7 @@ from hadron_tasks.venues.kalshi.rest_models import Event, Market, Series
 from hadron_tasks.venues.registry import rules_for
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+COMBO = "KXMVENBASINGLEGAME-S2026A1B2C3D4E5F-0123456789A"
 GAME, LADDER = "KXNBAGAME-26NOV29TORCHA", "KXBTCD-26NOV2117"
 TORONTO = f"{GAME}-TOR"
 Hadron = Callable[..., Result]
@@ -58,6 +59,14 @@ MARKETS = [
         status="finalized",
         result="no",
         settlement_value_dollars="0.0000",
+    ),
+    market(
+        COMBO,
+        mve_collection_ticker="KXMVENBASINGLEGAME-R",
+        mve_selected_legs=[
+            {"market_ticker": TORONTO, "event_ticker": GAME, "side": "no"},
+            {"market_ticker": "KXELSEWHERE-1", "event_ticker": "KXELSEWHERE", "side": "yes"},
+        ],
     ),
     *(
         market(
@@ -127,6 +136,7 @@ def test_a_team_is_found_in_the_order_people_want(hadron: Hadron) -> None:
     assert found(hadron("search", "raptors", "--json")) == [
         f"{GAME}-CHA",
         TORONTO,
+        COMBO,  # by the name of its leg; nobody said when it closes
         "KXNBAGAME-26NOV01BOSTOR-TOR",
     ]
     assert found(hadron("search", "RAPTORS", "--status", "Settled", "--json")) == [
@@ -222,6 +232,23 @@ def test_the_others_of_a_ladder_are_shown_up_to_a_number(hadron: Hadron) -> None
 def test_a_settled_one_says_how(hadron: Hadron) -> None:
     words = " ".join(hadron("show", "KXNBAGAME-26NOV01BOSTOR-TOR").output.split())
     assert "finalized, result no, settled at 0.0000" in words
+
+
+def test_a_combo_has_its_legs_by_name(hadron: Hadron) -> None:
+    words = " ".join(hadron("show", COMBO).output.split())
+    assert "not stored yet" in words
+    assert TORONTO in words
+    (card,) = json.loads(hadron("show", COMBO, "--json").stdout)
+    toronto, elsewhere = card["legs"]
+    assert toronto["name"].startswith("Toronto")
+    assert (toronto["side"], toronto["status"], toronto["price"]) == ("no", "active", "0.4800")
+    assert elsewhere == {
+        "name": None,
+        "ticker": "KXELSEWHERE-1",
+        "side": "yes",
+        "status": None,
+        "price": None,
+    }
 
 
 def test_one_as_json(hadron: Hadron) -> None:
