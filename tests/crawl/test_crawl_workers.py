@@ -149,7 +149,7 @@ def test_polygons_instruments_are_named_and_crawled(workers: RestWorkers) -> Non
 def test_what_is_scheduled() -> None:
     schedule = default_schedule(Settings())
     crawls = {
-        name: entry for name, entry in schedule.items() if entry["task"].startswith("hadron.c")
+        name: entry for name, entry in schedule.items() if entry["task"].startswith("hadron.crawl")
     }
     assert {name: entry["args"] for name, entry in crawls.items()} == {
         "crawl-full": ("full",),
