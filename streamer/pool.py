@@ -95,6 +95,7 @@ class Pool:
     def __init__(self, options: PoolOptions, publisher: Publisher) -> None:
         self._options = options
         self._publisher = publisher
+        self._losses_seen = 0
         self._log = log.bind(venue=options.venue)
         # No retries inside the client: that Redis is away is to be noticed here, at once.
         self._redis = redis.Redis.from_url(
@@ -239,8 +240,16 @@ class Pool:
             self._leaving.discard(lease)
 
     async def _refresh_books(self) -> None:
-        """Have the exchange send the books anew that somebody wants and that are carried here."""
+        """Have the exchange send books anew that are carried here.
+
+        Those that somebody wants; all, when frames were lost between the sockets and Redis: of
+        those the exchange knows nothing.
+        """
         wanted = await self._markets.wanted_snapshots(self._redis)
+        losses = self._publisher.losses_told
+        if losses != self._losses_seen:
+            self._losses_seen = losses
+            wanted |= self._markets.tickers
         asked: set[str] = set()
         for member in self._members.values():
             asked.update(member.session.refresh(wanted) if wanted else ())

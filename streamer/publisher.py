@@ -98,6 +98,9 @@ class Publisher:
         self._own_spool = options.spool_root / started
         self._spool = Spool(self._own_spool)
         self._adopt()
+        self.losses_told = 0
+        """How often a loss on this way was over and told: what builds upon every frame, as order
+        books do, is to begin anew then."""
         self.published = 0
         """Entries acknowledged by Redis."""
 
@@ -375,6 +378,7 @@ class Publisher:
         return [*self._kept_gaps, *map(gap_entry, self._loss_gaps(until_ns))]
 
     def _told(self) -> None:
+        self.losses_told += bool(self._losses)
         self._kept_gaps.clear()
         self._losses.clear()
 
@@ -408,6 +412,7 @@ class Publisher:
                     detail=f"{segment.bytes_cut} bytes of a spool segment could not be read",
                 )
                 self.put_gap(gap)
+                self.losses_told += 1
         self._spool.torn.clear()
 
     def _adopt(self) -> None:

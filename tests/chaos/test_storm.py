@@ -74,6 +74,7 @@ def test_everything_is_explained_after_a_storm(
     assert made.total(Fate.BACKFILLED), "the storm took no trades"
     assert made.total(Fate.IN_GAP), "the storm took nothing for good"
     assert made.total(Fate.DEAD_LETTER), "no broken frame arrived"
+    assert dead_tasks(fleet) == []
     assert books.drifted == 0
     assert books.agreed
 
@@ -108,15 +109,19 @@ def is_settled(fleet: RunningFleet) -> bool:
     return backlog == 0 and unsettled == 0
 
 
+def dead_tasks(fleet: RunningFleet) -> list[tuple[str, str, str]]:
+    """Tasks that were given up. What died is redelivered, what is away is waited for: none."""
+    return fleet.query(
+        "SELECT task_name, error_type, message FROM dead_letters WHERE kind = 'task'"
+    )
+
+
 def report(made: Account, fleet: RunningFleet, settled_s: float) -> str:
     """What became of it all, for people."""
     lines = [f"Settled and accounted for in {settled_s:.0f} s."]
     causes = "SELECT venue, cause, state, count(*) FROM feed_gaps GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     lines += ["Gaps:", *("  " + "  ".join(map(str, row)) for row in fleet.query(causes))]
-    tasks = (
-        "SELECT task_name, error_type, count(*) FROM dead_letters WHERE kind = 'task' GROUP BY 1, 2"
-    )
-    lines += ["Dead tasks:", *("  " + "  ".join(map(str, row)) for row in fleet.query(tasks))]
+    lines += ["Dead tasks:", *("  " + "  ".join(map(str, row)) for row in dead_tasks(fleet))]
     restarts = {name: process.restarts for name, process in fleet.processes.items()}
     lines.append("Restarts: " + ", ".join(f"{name} {n}" for name, n in restarts.items() if n))
     lines.append("Messages:")

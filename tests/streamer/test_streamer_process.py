@@ -110,6 +110,27 @@ def test_a_sequence_jump_is_recorded_and_books_are_asked_for_afresh(
     assert kalshi.commands[-1]["params"]["action"] == "get_snapshot"
 
 
+def test_books_are_asked_for_afresh_after_frames_found_no_room(
+    kalshi: KalshiScript, launch: Launch, recorded: Recorded, redis_server: RedisServer
+) -> None:
+    launch(HADRON_KALSHI_BOOKS="KXTEST-26-1,KXTEST-26-2", HADRON_SPOOL_MAX_BYTES="20000")
+    wait_for(lambda: kalshi.carriers("orderbook_delta"))
+    wait_until_live(recorded, "kalshi-1")
+    redis_server.stop()
+    kept = kalshi.send("trade", 200)
+    time.sleep(1.0)
+    lost = kalshi.send("orderbook_delta", 200)
+    time.sleep(1.0)
+    assert not any(c["params"].get("action") == "get_snapshot" for c in kalshi.commands)
+    redis_server.start()
+    wait_for(lambda: any(c["params"].get("action") == "get_snapshot" for c in kalshi.commands), 20)
+    (asked,) = [c for c in kalshi.commands if c["params"].get("action") == "get_snapshot"]
+    assert asked["params"]["market_tickers"] == ["KXTEST-26-1", "KXTEST-26-2"]
+    wait_for(lambda: recorded.holds(kept))
+    assert not recorded.holds(lost)
+    assert {gap.cause for gap in recorded.gaps()} == {GapCause.SPOOL_LOSS}
+
+
 @pytest.mark.parametrize(
     ("code", "cause"), [(25, GapCause.BUFFER_OVERFLOW), (10, GapCause.CHANNEL_ERROR)]
 )
