@@ -111,5 +111,14 @@ FLEET = Dashboard(
                 kind="state-timeline",
             ),
         ],
+        "Arbitrage": [
+            Panel("There now", {"{{kind}}": "hadron_arbitrage_live"}),
+            Panel(
+                "What it would earn, after fees",
+                {"{{kind}}": "hadron_arbitrage_live_profit_dollars"},
+                "currencyUSD",
+            ),
+            Panel("Found in an hour", {"{{kind}}": "increase(hadron_arbitrage_found_total[1h])"}),
+        ],
     },
 )
