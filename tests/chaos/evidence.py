@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -141,8 +142,6 @@ def _hole(
 
 
 def _broken(path: Path) -> list[Broken]:
-    import base64
-
     found = []
     for line in path.read_text(encoding="ascii").splitlines():
         sent_ns, venue, life, _fault, frame = line.split("\t")

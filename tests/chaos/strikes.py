@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -24,14 +25,14 @@ SPOOL_BYTES = 64 * 1024
 FROZEN_S, THAWED_S = 0.4, 0.1
 """A slow database works for a fifth of the time."""
 
-Mend = Callable[[], None]
+Act = Callable[[], object]
 
 
 @dataclass(order=True, slots=True)
 class _Due:
     at: float
     number: int
-    act: Mend = field(compare=False)
+    act: Act = field(compare=False)
 
 
 class Striker:
@@ -50,7 +51,7 @@ class Striker:
         """Run a storm to its end; what died is started again meanwhile, as a supervisor does."""
         self._began = time.monotonic()
         for fault in storm:
-            self._at(fault.at_s, lambda fault=fault: self._strike(fault))  # type: ignore[misc]
+            self._at(fault.at_s, partial(self._strike, fault))
         while self._due or self._elapsed < duration_s:
             while self._due and self._due[0].at <= self._elapsed:
                 heapq.heappop(self._due).act()
@@ -80,7 +81,7 @@ class Striker:
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
 
-    def _at(self, at_s: float, act: Mend) -> None:
+    def _at(self, at_s: float, act: Act) -> None:
         heapq.heappush(self._due, _Due(at_s, next(self._numbers), act))
 
     def _strike(self, fault: Fault) -> None:
@@ -176,7 +177,10 @@ class Striker:
         return self._exchange("drop", how="eof", **_whose(fault))
 
     def _rest(self, fault: Fault, how: str) -> str:
-        kind = {"kind": how} if not how.isdecimal() else {"kind": "status", "status": int(how)}
+        is_status = how.isdecimal()
+        kind: dict[str, Any] = {"kind": "status" if is_status else how}
+        if is_status:
+            kind["status"] = int(how)
         if how == "hang":
             kind["seconds"] = fault.for_s
         return self._exchange("rest", count=fault.count, venue=fault.target, **kind)
@@ -184,7 +188,7 @@ class Striker:
     def _clock(self, fault: Fault, _how: str) -> str:
         ahead_s = float(fault.target)
         self.tell_exchange("clock", ahead_s=ahead_s)
-        self._at(self._elapsed + fault.for_s, lambda: self.tell_exchange("clock", ahead_s=0))  # type: ignore[arg-type, return-value]
+        self._at(self._elapsed + fault.for_s, partial(self.tell_exchange, "clock", ahead_s=0))
         return f"the exchanges' clocks {ahead_s:+} s"
 
     def _exchange(self, fault: str, **fields: Any) -> str:
