@@ -9,26 +9,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg2
 import redis
 from celery import Celery
+from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from telltale_exchange import TelltaleExchange
 
 from hadron_tasks import counters
+from hadron_tasks.cli import main
 from hadron_tasks.counters import Counter
 from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import RawFrame, frame_fields, stream_key
+from hadron_tasks.settings import get_settings
 
 KALSHI_KEY_ID = "5f0a1b7e-planted-key-id-93cd"
 POLYGON_KEY = "pLaNtEdPoLyGoNkEy0451"
 REDIS_PASSWORD = "planted-redis-password"
 DATABASE_PASSWORD = "planted-database-password"
-
-HADRON = str(Path(sys.executable).with_name("hadron"))
 
 
 class LetterWorker:
@@ -51,7 +53,8 @@ class LetterWorker:
             for name, value in os.environ.items()
             if not name.startswith(("HADRON_", "KALSHI_", "POLYGON_"))
         }
-        self.env = bare | self._settings() | {"PYTHONPATH": str(Path(__file__).parent)}
+        self.settings = self._settings()
+        self.env = bare | self.settings | {"PYTHONPATH": str(Path(__file__).parent)}
         self.celery = Celery("hadron", broker=server.url)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -169,10 +172,11 @@ class LetterWorker:
 
     def hadron(self, *arguments: str) -> str:
         """Run a ``hadron`` command; returns what it printed."""
-        ran = subprocess.run(
-            [HADRON, *arguments], env=self.env, capture_output=True, text=True, timeout=60
-        )
-        assert ran.returncode == 0, ran.stderr
+        with patch.dict(os.environ, self.settings):
+            get_settings.cache_clear()
+            ran = CliRunner().invoke(main, arguments)
+        get_settings.cache_clear()
+        assert ran.exit_code == 0, ran.output
         return ran.stdout
 
     def tail(self) -> str:
