@@ -63,7 +63,11 @@ def search(
     with database() as connection:
         try:
             found = search_instruments(
-                connection, words, limit=limit, venue=venue, status=status and status.lower()
+                connection,
+                words,
+                limit=limit,
+                venue=venue and venue.lower(),
+                status=status and status.lower(),
             )
         except ValueError as error:
             raise click.UsageError(str(error)) from None

@@ -154,7 +154,7 @@ def test_a_ladder_is_listed_from_its_lowest_rung(hadron: Hadron) -> None:
 
 
 def test_what_was_found_as_json(hadron: Hadron) -> None:
-    result = hadron("search", TORONTO.lower(), "--venue", "kalshi", "--json")
+    result = hadron("search", TORONTO.lower(), "--venue", "Kalshi", "--json")
     assert found(result) == [TORONTO, f"{GAME}-CHA"], "the one with this ticker first"
     one = json.loads(result.stdout)[0]
     assert one | {"display_name": ""} == {
