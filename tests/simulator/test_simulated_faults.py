@@ -103,6 +103,40 @@ def test_skipped_numbers_are_a_jump_and_on_record(tmp_path: Path) -> None:
     assert not any((line.kind, line.sequence) in sent for line in skipped)
 
 
+def test_what_nobody_could_miss_is_not_skipped_and_clearing_forgets_the_rest(
+    tmp_path: Path,
+) -> None:
+    async def test(sim: Simulator) -> None:
+        async with kalshi(sim) as client:
+            await client.subscribe("trade", "market_lifecycle_v2")
+            await client.take(20)
+            # No event ends here, so nothing was sent by lifecycle's subscription yet.
+            assert sim.faults.skip(10_000) == 1
+            sim.faults.clear()
+            await client.take(20)
+
+    sim = run(tmp_path, test, lifecycle_every_s=0)
+    assert sim.stats.skipped["kalshi"] < 10_000
+
+
+@pytest.mark.parametrize("ahead_s", [-3.0, 2.5])
+def test_exchanges_whose_clocks_differ(tmp_path: Path, ahead_s: float) -> None:
+    told: list[float] = []
+
+    async def test(sim: Simulator) -> None:
+        sim.clock_ahead_s = ahead_s
+        async with kalshi(sim) as client:
+            await client.subscribe("trade")
+            await client.take(10)
+            told.extend(json.loads(frame)["msg"]["ts_ms"] / 1000 for frame in client.frames)
+
+    began = time.time()
+    run(tmp_path, test)
+    assert len(told) == 10
+    # Milliseconds are cut off.
+    assert all(began + ahead_s - 0.001 <= at <= time.time() + ahead_s for at in told)
+
+
 @pytest.mark.parametrize("kind", ["not_json", "wrong_type", "not_utf8"])
 @pytest.mark.parametrize("venue", ["kalshi", "polygon"])
 def test_malformed_frames_arrive_as_recorded(
