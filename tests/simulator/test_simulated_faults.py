@@ -128,11 +128,12 @@ def test_exchanges_whose_clocks_differ(tmp_path: Path, ahead_s: float) -> None:
         async with kalshi(sim) as client:
             await client.subscribe("trade")
             await client.take(10)
-            told.extend(json.loads(frame)["msg"]["ts_ms"] / 1000 for frame in client.frames)
+            messages = [json.loads(frame)["msg"] for frame in client.frames]
+            told.extend(message["ts_ms"] / 1000 for message in messages if "trade_id" in message)
 
     began = time.time()
     run(tmp_path, test)
-    assert len(told) == 10
+    assert told
     # Milliseconds are cut off.
     assert all(began + ahead_s - 0.001 <= at <= time.time() + ahead_s for at in told)
 
