@@ -218,6 +218,7 @@ def _unreadable(queue: str, body: bytes, fault: Fault, headers: Mapping[str, Any
         body=redact(body.decode("latin-1")).encode("latin-1"),
         error_type=fault.error_type,
         message=fault.message,
+        place=f"queue {queue}",
         first_failed_at=now,
         last_failed_at=now,
     )

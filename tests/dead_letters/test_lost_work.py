@@ -110,6 +110,7 @@ def test_a_queue_item_that_is_no_message_is_a_letter(worker: LetterWorker, item:
     worker.redis.lpush("maintenance", item)
     letter = worker.wait_for(lambda: worker.unreadable(before), "the letter")
     assert (letter["error_type"], letter["queue"]) == ("NoMessage", "maintenance")
+    assert letter["place"] == "queue maintenance"
     assert letter["raw_frame"] == item
     assert worker.process is not None
     assert worker.process.poll() is None
