@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import os
 import shutil
 import signal
 import tempfile
@@ -21,6 +23,11 @@ from hadron_tasks.store.migrations import upgrade
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("hadron", deadline=None)
 settings.load_profile("hadron")
+
+# The console of the commands takes its width from COLUMNS when it is made; made without, it asks
+# each time. So no test decides how wide those after it are.
+os.environ.pop("COLUMNS", None)
+importlib.import_module("hadron_tasks.cli.output")
 
 _database_numbers = itertools.count(1)
 
@@ -45,8 +52,6 @@ def _interruptible() -> None:
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No test sees this machine's keys or .env, nor leaves its own settings behind."""
-    import os
-
     for name in os.environ:
         if name.startswith(("HADRON_", "KALSHI_", "POLYGON_")):
             monkeypatch.delenv(name)
