@@ -118,6 +118,7 @@ def pem(
         ),
         (pem(ec.generate_private_key(ec.SECP256R1())), "RSA"),
     ],
+    ids=["none", "empty", "garbage", "no key in it", "encrypted", "encrypted, old form", "no RSA"],
 )
 def test_a_key_that_cannot_be_used_names_variable_and_remedy(
     tmp_path: Path, content: bytes | None, complaint: str
