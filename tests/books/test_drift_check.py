@@ -29,7 +29,7 @@ from streamer.simulator.simulator import Simulator
 
 MIX = KalshiMix(ticker=10, delta=70, trade=20, snapshot=0)
 WAIT_S = 0.05
-FIRST_S = 0.8
+FIRST_S = 1.6
 """Recorded before anything is asked."""
 
 
@@ -77,7 +77,7 @@ LiveTest = Callable[[Live], None]
 @pytest.fixture(autouse=True)
 def _on_one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is near: nothing is on its way for seconds."""
-    near = timedelta(seconds=0.3)
+    near = timedelta(seconds=0.7)
     monkeypatch.setattr("hadron_tasks.books.feed_now.IN_MEMORY", near)
     monkeypatch.setattr("hadron_tasks.books.drift.TOLD_WITHIN", near)
     monkeypatch.setattr("hadron_tasks.books.drift_check.TOLD_WITHIN", near)
