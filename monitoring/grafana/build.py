@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from crawl import CRAWL
-from feeds import FEEDS
-from fleet import FLEET
+from crawl_dashboard import CRAWL
+from feeds_dashboard import FEEDS
+from fleet_dashboard import FLEET
 from panels import Dashboard
-from storage import STORAGE
+from storage_dashboard import STORAGE
 
 DIRECTORY = Path(__file__).parent / "dashboards"
 DASHBOARDS = {"fleet": FLEET, "feeds": FEEDS, "storage": STORAGE, "crawl": CRAWL}

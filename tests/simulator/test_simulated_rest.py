@@ -130,7 +130,8 @@ def test_rest_knows_every_trade_of_the_websocket(tmp_path: Path, path: str) -> N
     async def whole(sim: Simulator) -> None:
         async with kalshi(sim) as client:
             await client.subscribe("trade")
-            sim.faults.skip(7, channel="trade")
+            await client.take(1)
+            assert sim.faults.skip(7, channel="trade") == 1
             await client.take(1200)
             await sim.pause()
             await asyncio.to_thread(ask, Asker(sim))
