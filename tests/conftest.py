@@ -35,12 +35,25 @@ TEMPLATE = "hadron_template"
 """A migrated, empty database that each test's database is copied from."""
 
 
+LIGHT_FLEETS = frozenset({"test_lifeline", "test_new_tickers", "test_schedule"})
+"""Tests of fleets that may run beside another fleet: little flows, nothing waits for a core."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fleets of one file run one after the other: no more at once than there are test workers, so
-    that with a worker a core each has a core for itself."""
+    """Fleets run one at a time, from the start to nearly the end, on one test worker.
+
+    A fleet in a storm needs a core for itself. The other worker does all the rest meanwhile, and
+    the light fleets at the end.
+    """
+    order = {}
     for item in items:
-        if item.get_closest_marker("fleet"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        is_fleet = item.get_closest_marker("fleet") is not None
+        is_light = item.path.stem in LIGHT_FLEETS
+        if is_fleet:
+            group = "light fleets" if is_light else "fleets"
+            item.add_marker(pytest.mark.xdist_group(group))
+        order[item] = 0 if is_fleet and not is_light else 2 if is_fleet else 1
+    items.sort(key=order.__getitem__)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from celery import Celery
 from running_fleet import RunningFleet
 
 pytestmark = pytest.mark.fleet
@@ -57,8 +58,11 @@ def test_all_that_is_planted_is_found_and_no_near_miss(
     start_fleet: Callable[..., RunningFleet],
 ) -> None:
     fleet = start_fleet(rate=500.0, venues=("kalshi",), simulated_markets=1500)
-    fleet.wait_for(lambda: fleet.query(GROUPED)[0][0], 120, "groups of every kind")
-    fleet.wait_for(lambda: fleet.query(CRAWLED)[0][0] == 2, 60, "the end of the first crawls")
+    with Celery(broker=fleet.redis_url) as celery:
+        for kind in ("full", "combos"):
+            celery.send_task("hadron.crawl_start", args=[kind], queue="rest")
+    fleet.wait_for(lambda: fleet.query(CRAWLED)[0][0] == 2, 120, "the end of the crawls")
+    fleet.wait_for(lambda: fleet.query(GROUPED)[0][0], 30, "groups of every kind")
     fleet.run_for(5)
     ((since,),) = fleet.query("SELECT now()")
     near_misses = [plant(fleet, kind, spoiler) for kind, spoiler in NEAR_MISSES]
