@@ -58,13 +58,16 @@ def kill_pool_processes_and_a_worker(fleet: RunningFleet) -> None:
 
 def kill_redis(fleet: RunningFleet) -> None:
     assert fleet.redis_server is not None
+    restarts = fleet.processes["worker-2"].restarts
     for _ in range(3):
         fleet.run_for(3)
         fleet.redis_server.kill()
         fleet.redis_server.start()
     await_storing(fleet, "Redis killed and back")
-    # The worker itself must outlive it: celery 5.7.0 did not, which is why 5.6 is pinned.
-    assert fleet.processes["worker-1"].restarts == 0, fleet.tails()
+    # The worker itself must outlive it: celery 5.7.0 did not, which is why 5.6 is pinned. One whose
+    # pool processes were killed just before (worker-1's were) may end even so when its loop begins
+    # again: its supervisor starts it anew.
+    assert fleet.processes["worker-2"].restarts == restarts, fleet.tails()
 
 
 def take_away(fleet: RunningFleet, service: str, seconds: float) -> None:
