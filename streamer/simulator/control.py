@@ -24,7 +24,7 @@ from streamer.simulator.market import ONE_DOLLAR, Market
 from streamer.simulator.plants import PlantKind, Spoiler
 from streamer.simulator.polygon_rest_views import polygon_rest_routes
 from streamer.simulator.rest_faults import ErrorForm, RestFault, RestFaultKind
-from streamer.simulator.rest_views import rest_routes
+from streamer.simulator.rest_routes import rest_routes
 
 if TYPE_CHECKING:
     from streamer.simulator.simulator import Simulator

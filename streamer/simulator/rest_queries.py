@@ -7,8 +7,13 @@ import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from streamer.simulator.rest_market import STATUS_WORDS
+
+DEFAULT_PAGE = 100
+MOST_MARKETS_A_PAGE = 1000
+"""Of trades, too."""
 
 _MOST_SECONDS = 1 << 40
 
@@ -149,3 +154,11 @@ def read_cursor(argument: Argument, sections: tuple[str, ...]) -> tuple[str, int
     if section not in sections or type(position) is not int or position < 0:
         raise WrongQuery("invalid cursor")
     return section, position
+
+
+def cursor_after(found: list[tuple[str, int, Any]], size: int) -> str:
+    """Where the page after this one begins; empty when ``found`` holds no more than this one."""
+    if len(found) <= size:
+        return ""
+    section, after, _ = found[size - 1]
+    return write_cursor(section, after)
