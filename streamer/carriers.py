@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from hadron_tasks.raw_stream import GapCause
 from streamer.append_link import CONTINUITY_KEY
+from streamer.continuity import History
 
 CARRIERS_KEY = "hadron:feed:carriers"
 """Redis hash: connection -> :class:`CarrierRecord` as JSON."""
@@ -75,6 +76,17 @@ class FleetView:
         if record is not None and record.hole_from_ns is not None:
             return min(record.hole_from_ns, last or record.hole_from_ns)
         return last
+
+    def history(self, connection: str) -> History:
+        """What these notes say of a connection that nobody in this process remembers."""
+        record = self.records.get(connection)
+        untaken = record.items if record is not None else frozenset()
+        return History(
+            self.hole_from(connection),
+            cause_of_end(record),
+            everything_taken=record is not None and not untaken,
+            items=untaken,
+        )
 
 
 def cause_of_end(record: CarrierRecord | None, leases_held: Iterable[str] = ()) -> GapCause:

@@ -64,6 +64,19 @@ class Hole:
         return replace(self, carried=self.carried | later.carried)
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the fleet knows of the connection's past, this process' own included."""
+
+    last_ns: int | None
+    """Receive time of the last frame before the break; None when there never was one."""
+    cause: GapCause
+    everything_taken: bool = False
+    """Whether other connections carry all that this one carried, and recorded the hole."""
+    items: frozenset[str] = frozenset()
+    """What an earlier holder of the connection carried and nobody has taken over."""
+
+
 class Continuity:
     """The open holes of one connection: of one channel each, or (None) of the whole connection."""
 

@@ -18,7 +18,7 @@ from hadron_tasks.settings import Settings
 from hadron_tasks.venues.kalshi.signing import KalshiSigner
 from streamer.append_link import Appended
 from streamer.conversation import Endpoint
-from streamer.kalshi import KalshiEndpoint
+from streamer.kalshi_endpoint import KalshiEndpoint
 from streamer.metrics import StreamerCollector, serve_metrics
 from streamer.plan import assign, wanted_items
 from streamer.polygon import PolygonEndpoint, subscriptions_by_class

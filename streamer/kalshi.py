@@ -12,12 +12,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from hadron_tasks.raw_stream import GapCause
-from hadron_tasks.venues.kalshi.signing import KalshiSigner
 from streamer.conversation import (
     ANSWER_WITHIN_S,
     Answered,
@@ -25,8 +23,6 @@ from streamer.conversation import (
     ConnectionUseless,
     CredentialsRefused,
     Event,
-    MarketDelisted,
-    MarketListed,
     SequenceJumped,
     SubscriptionEnded,
 )
@@ -34,25 +30,20 @@ from streamer.kalshi_wire import (
     CHANNEL_OF_TYPE,
     CODE_AUTHENTICATION,
     ENDED_BY_CODE,
-    ENDING_EVENTS,
     HEAD,
     LIFECYCLE_CHANNEL,
-    MARKET,
-    OPENING_EVENTS,
-    SENT_MS,
     TRY_AGAIN_CODES,
     TYPES,
     Envelope,
-    LifecycleFrame,
     Refusal,
 )
-from streamer.plan import BOOKS_CHANNEL, Target, is_book_share, selects
+from streamer.plan import BOOKS_CHANNEL, Target, is_book_share
+from streamer.selected_markets import SelectedMarkets
 from streamer.sequence import SequenceTracker
 
 TRY_AGAIN_AFTER_S = 1.0
 MOST_TRIES = 5
 BOOKS_A_COMMAND = 250
-MOST_SEEN_TICKERS = 200_000
 
 
 @dataclass(slots=True)
@@ -89,8 +80,7 @@ class KalshiConversation:
         """
         self.frames_by_type: dict[str, int] = defaultdict(int)
         self.bytes_by_type: dict[str, int] = defaultdict(int)
-        self._selection = frozenset(selection)
-        self._seen: set[bytes] = set()
+        self._selected = SelectedMarkets(selection)
         self._sequences = SequenceTracker()
         self._subscriptions: dict[int, _Subscription] = {}
         self._target = Target()
@@ -147,9 +137,9 @@ class KalshiConversation:
         if seq is not None:
             jump = self._sequences.observe(int(sid), int(seq))
             if jump is not None:
-                return [self._jumped(name, jump), *self._markets_told(name, data)]
-        if self._selection and (name in ("ticker", LIFECYCLE_CHANNEL)):
-            return self._markets_told(name, data) or None
+                return [self._jumped(name, jump), *self._selected.told(name, data)]
+        if self._selected.are_any and (name in ("ticker", LIFECYCLE_CHANNEL)):
+            return self._selected.told(name, data) or None
         return None
 
     def retarget(self, target: Target) -> None:
@@ -266,7 +256,7 @@ class KalshiConversation:
             if jump is not None:
                 events.append(self._jumped(message.type, jump))
         if message.type in CHANNEL_OF_TYPE:
-            events += self._markets_told(message.type, data)
+            events += self._selected.told(message.type, data)
         elif message.type == "error":
             events += self._refusal(message)
         elif message.type in ("subscribed", "ok", "unsubscribed"):
@@ -345,73 +335,6 @@ class KalshiConversation:
             return ConnectionUseless(cause, reason)
         self._sequences.forget(sid)
         return SubscriptionEnded(held.channel, sid, cause, reason)
-
-    def _markets_told(self, name: str, data: bytes) -> list[Event]:
-        """Markets of the selection that a message tells of."""
-        if not self._selection:
-            return []
-        if name == "ticker":
-            return self._market_seen(data)
-        if name != LIFECYCLE_CHANNEL:
-            return []
-        try:
-            told = LifecycleFrame.model_validate_json(data).msg
-        except ValidationError:
-            return []
-        if not selects(self._selection, told.market_ticker):
-            return []
-        if told.event_type in OPENING_EVENTS:
-            event = told.additional_metadata.event_ticker or told.market_ticker.rpartition("-")[0]
-            return [MarketListed(told.market_ticker, event)]
-        return [MarketDelisted(told.market_ticker)] if told.event_type in ENDING_EVENTS else []
-
-    def _market_seen(self, data: bytes) -> list[Event]:
-        found = MARKET.search(data)
-        if found is None or found[1] in self._seen:
-            return []
-        if len(self._seen) >= MOST_SEEN_TICKERS:
-            self._seen.clear()
-        self._seen.add(found[1])
-        market = found[1].decode("utf-8", "replace")
-        if not selects(self._selection, market):
-            return []
-        return [MarketListed(market, market.rpartition("-")[0])]
-
-
-class KalshiEndpoint:
-    """One Kalshi API key and the address it connects to."""
-
-    venue = "kalshi"
-
-    def __init__(
-        self, slot: int, signer: KalshiSigner, address: str, selection: Collection[str] = ()
-    ) -> None:
-        self.name = signer.name
-        self.lease = str(slot)
-        self.remedy = (
-            f"check that KALSHI_API_KEY_{slot} and KALSHI_PRIVATE_KEY_{slot}_PATH belong together, "
-            "that KALSHI_ENV is where the key was made, and that this host's clock is right"
-        )
-        self.address = address
-        self._signer = signer
-        self._selection = frozenset(selection)
-        self._path = urlsplit(address).path
-
-    def __repr__(self) -> str:
-        return f"KalshiEndpoint({self.name})"
-
-    def headers(self) -> Mapping[str, str]:
-        """The handshake's signature: ``GET`` and the path of the address, now."""
-        return self._signer.headers("GET", self._path)
-
-    def converse(self) -> KalshiConversation:
-        """A conversation for a new connection."""
-        return KalshiConversation(self._selection)
-
-    def sent_ns(self, data: bytes) -> int | None:
-        """The message's ``ts_ms``; order book snapshots have none."""
-        found = SENT_MS.search(data)
-        return int(found[1]) * 1_000_000 if found else None
 
 
 def _command(number: int, verb: str, params: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,14 +33,15 @@ from streamer.carriers import (
     note_up,
     up_key,
 )
-from streamer.continuity import gap_record
+from streamer.continuity import History
 from streamer.conversation import Endpoint
 from streamer.health import purge_waiting, withdraw, write_reports
 from streamer.leases import Leases, Renewal
 from streamer.open_markets import OpenMarkets
-from streamer.plan import Target, books_of, channel_of, target_of
+from streamer.plan import Target, books_of, target_of
 from streamer.publisher import Publisher
-from streamer.session import History, Session, SessionOptions
+from streamer.session import Session, SessionOptions
+from streamer.sharing import Move, Surplus, moved_gaps
 
 log = structlog.get_logger()
 
@@ -51,8 +51,6 @@ REPORT_EVERY_S = 1.0
 PLAN_HOLDOFF_S = 2.0
 """After Redis was away, the time for every streamer to say again that its connections are up."""
 PURGE_EVERY_S = 60.0
-HAND_OVER_AFTER_S = 2.0
-"""How long another streamer must have been seen before keys are handed over to it."""
 
 Planner = Callable[[Collection[str]], Mapping[str, str]]
 """Which connection carries each item, given the connections that are up."""
@@ -115,7 +113,7 @@ class Pool:
         self._members: dict[str, _Member] = {}
         self._markets = OpenMarkets(options.books)
         self._leaving: set[str] = set()
-        self._surplus_since: float | None = None
+        self._surplus = Surplus()
         self._next_report = 0.0
         self._next_purge = 0.0
         self._plan_after = 0.0
@@ -211,19 +209,8 @@ class Pool:
                 await self._drop(lease)
         for lease in await self._leases.claim():
             self._start(lease)
-        self._choose_leaving()
-
-    def _choose_leaving(self) -> None:
-        """Which connections to hand over, when this process has held too many for a while."""
-        surplus = len(self._members) - self._leases.share
-        if not self._options.movable or surplus <= 0:
-            self._surplus_since = None
-            self._leaving.clear()
-            return
-        now = time.monotonic()
-        self._surplus_since = self._surplus_since or now
-        if now - self._surplus_since >= HAND_OVER_AFTER_S:
-            self._leaving = set(sorted(self._members)[-surplus:])
+        if self._options.movable:
+            self._leaving = self._surplus.choose(self._members, self._leases.share)
 
     async def _hand_over(self, targets: Mapping[str, Target]) -> None:
         """Give up the keys of leaving connections of which other connections carry everything."""
@@ -357,29 +344,12 @@ class Pool:
         from_ns = view.hole_from(name)
         if from_ns is not None:
             cause = cause_of_end(record, await self._leases.holders())
-            self._record_moved(name, taken, cause, from_ns, to_name)
+            for gap in moved_gaps(self._options.venue, name, taken, Move(cause, from_ns, to_name)):
+                self._publisher.put_gap(gap)
         left = record.model_copy(update={"items": record.items - taken})
         pipeline = self._redis.pipeline(transaction=False)
         note_record(pipeline, name, left)
         await pipeline.execute()
-
-    def _record_moved(
-        self, name: str, taken: Collection[str], cause: GapCause, from_ns: int, to_name: str
-    ) -> None:
-        shares: dict[str, int] = defaultdict(int)
-        for item in taken:
-            shares[channel_of(item)] += 1
-        for channel in sorted(shares):
-            gap = gap_record(
-                venue=self._options.venue,
-                connection=name,
-                cause=cause,
-                from_ns=from_ns,
-                to_ns=time.time_ns(),
-                channel=channel,
-                detail=f"moved to {to_name}",
-            )
-            self._publisher.put_gap(gap)
 
     async def _report(self) -> None:
         await write_reports(
@@ -416,17 +386,11 @@ class Pool:
             if carried:
                 return History(None, GapCause.DISCONNECT)
             raise StreamUnavailable(f"the connection's past cannot be read: {error}") from error
-        record = view.records.get(name)
-        untaken = record.items if record is not None else frozenset()
-        if carried:
-            all_noted = bool(member.noted) and carried <= member.noted
-            return History(None, GapCause.DISCONNECT, everything_taken=all_noted and not untaken)
-        return History(
-            view.hole_from(name),
-            cause_of_end(record),
-            everything_taken=record is not None and not untaken,
-            items=untaken,
-        )
+        if not carried:
+            return view.history(name)
+        all_noted = bool(member.noted) and carried <= member.noted
+        taken = all_noted and not view.history(name).items
+        return History(None, GapCause.DISCONNECT, everything_taken=taken)
 
     def _raise_faults(self) -> None:
         """A connection's task ends only when it is stopped; anything else is a fault of ours."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
-from hadron_tasks.raw_stream import GAP_KIND, FeedGap, GapCause, connection_of
+from hadron_tasks.raw_stream import FeedGap
 from streamer.append_link import Appended, AppendLink, gap_entry
-from streamer.continuity import gap_record
 from streamer.spool import Entry, Spool, orphans
+from streamer.spool_losses import SpoolLosses
 
 log = structlog.get_logger()
 
@@ -84,10 +84,7 @@ class Publisher:
         self._acknowledged: deque[tuple[float, Sequence[Entry]]] = deque()
         self._memory_full = False
         self._spooling = False
-        self._losses: dict[bytes, tuple[int, int, int]] = {}
-        self._kept_gaps: list[Entry] = []
-        """Gap records that found the spool full: frames can be told as lost, these must not be."""
-        self._last_spooled: dict[bytes, int] = {}
+        self._losses = SpoolLosses(venue)
         self._stopping = False
         self._next_attempt = 0.0
         self._next_adoption = 0.0
@@ -98,9 +95,6 @@ class Publisher:
         self._own_spool = options.spool_root / started
         self._spool = Spool(self._own_spool)
         self._adopt()
-        self.losses_told = 0
-        """How often a loss on this way was over and told: what builds upon every frame, as order
-        books do, is to begin anew then."""
         self.published = 0
         """Entries acknowledged by Redis."""
 
@@ -122,6 +116,12 @@ class Publisher:
     def when_room(self, resume: Callable[[], None]) -> None:
         """Call ``resume`` when the queue has room again."""
         self._waiting_for_room.append(resume)
+
+    @property
+    def losses_told(self) -> int:
+        """How often a loss on this way was over and told: what builds upon every frame, as order
+        books do, is to begin anew then."""
+        return self._losses.times_told
 
     @property
     def spool_bytes(self) -> int:
@@ -229,8 +229,8 @@ class Publisher:
             self._spool.discard()
         if self._spool.empty:
             self._spooling = False
-            self._queue[:0] = self._untold(time.time_ns())
-            self._told()
+            self._queue[:0] = self._losses.untold(time.time_ns())
+            self._losses.told()
             self._log.info("spool is empty; frames go straight to Redis")
 
     async def _append(self, batch: Sequence[Entry]) -> bool:
@@ -349,52 +349,22 @@ class Publisher:
             self._lose(entries)
             return
         try:
-            self._spool.append([*self._untold(entries[0][1]), *entries])
+            self._spool.append([*self._losses.untold(entries[0][1]), *entries])
         except OSError as error:
             self._log.error("the spool's disk takes no more", reason=str(error))
             self._lose(entries)
             return
-        self._told()
-        self._last_spooled.update((entry[2], entry[1]) for entry in entries)
+        self._losses.told()
+        self._losses.spooled(entries)
 
     def _lose(self, entries: Sequence[Entry]) -> None:
-        """The spool is full: count what is lost, of each connection."""
-        if not self._losses:
+        if not self._losses.pending:
             self._log.error(
                 "the spool is full; frames are lost until Redis is back",
                 spool_bytes=self._spool.bytes,
                 remedy="bring Redis back, or raise HADRON_SPOOL_MAX_BYTES",
             )
-        self._kept_gaps += [entry for entry in entries if entry[3] == GAP_KIND]
-        counts = Counter(entry[2] for entry in entries if entry[3] != GAP_KIND)
-        for connection, count in counts.items():
-            mine = [entry[1] for entry in entries if entry[2] == connection]
-            since = self._last_spooled.get(connection, mine[0])
-            first, lost, _ = self._losses.get(connection, (since, 0, 0))
-            self._losses[connection] = (first, lost + count, mine[-1])
-
-    def _untold(self, until_ns: int) -> list[Entry]:
-        """The gap records that are to go before whatever is published next."""
-        return [*self._kept_gaps, *map(gap_entry, self._loss_gaps(until_ns))]
-
-    def _told(self) -> None:
-        self.losses_told += bool(self._losses)
-        self._kept_gaps.clear()
-        self._losses.clear()
-
-    def _loss_gaps(self, until_ns: int) -> list[FeedGap]:
-        return [
-            gap_record(
-                venue=self.venue,
-                connection=connection_of(connection.decode()),
-                cause=GapCause.SPOOL_LOSS,
-                from_ns=first,
-                to_ns=max(until_ns, last),
-                missing=lost,
-                detail="the disk spool was full while Redis was away",
-            )
-            for connection, (first, lost, last) in self._losses.items()
-        ]
+        self._losses.lose(entries)
 
     def _report_torn(self) -> None:
         for segment in self._spool.torn:
@@ -402,17 +372,7 @@ class Publisher:
                 "a spool segment ended in a torn record; it was cut", bytes_cut=segment.bytes_cut
             )
             if segment.last is not None:
-                _data, last_ns, connection, _kind = segment.last
-                gap = gap_record(
-                    venue=self.venue,
-                    connection=connection_of(connection.decode()),
-                    cause=GapCause.SPOOL_LOSS,
-                    from_ns=last_ns,
-                    to_ns=max(last_ns, segment.written_ns),
-                    detail=f"{segment.bytes_cut} bytes of a spool segment could not be read",
-                )
-                self.put_gap(gap)
-                self.losses_told += 1
+                self.put_gap(self._losses.torn(segment))
         self._spool.torn.clear()
 
     def _adopt(self) -> None:

@@ -8,18 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import WebSocketException
 from websockets.protocol import State
 
 from hadron_tasks.errors import AuthenticationRefused, StreamUnavailable
 from hadron_tasks.feed_health import ConnectionHealth, ConnectionState
 from hadron_tasks.raw_stream import GapCause, connection_life
 from streamer.backoff import Backoff
-from streamer.continuity import Continuity, Hole, gap_record
+from streamer.continuity import Continuity, History, Hole, gap_record
 from streamer.conversation import (
     CommandRefused,
     ConnectionUseless,
@@ -33,32 +31,14 @@ from streamer.conversation import (
     SubscriptionEnded,
 )
 from streamer.frame_socket import FrameSocket
+from streamer.handshake import open_socket
 from streamer.latency_sampler import LatencySampler
 from streamer.plan import Target, channels_of
 from streamer.publisher import Publisher
 
 log = structlog.get_logger()
 
-OPEN_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 1.0
-PING_EVERY_S = 10.0
-"""Our own pings, so that a quiet feed (a closed stock market) is told from a dead connection."""
-MAX_FRAME_BYTES = 16 * 1024**2
 CHECK_EVERY_S = 0.5
-_REFUSED_STATUS = (401, 403)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What the fleet knows of the connection's past, this process' own included."""
-
-    last_ns: int | None
-    """Receive time of the last frame before the break; None when there never was one."""
-    cause: GapCause
-    everything_taken: bool = False
-    """Whether other connections carry all that this one carried, and recorded the hole."""
-    items: frozenset[str] = frozenset()
-    """What an earlier holder of the connection carried and nobody has taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +186,9 @@ class Session:
         await self._recall()
         self._begin_conversation()
         self._life = connection_life(self.endpoint.name, time.time_ns()).encode()
-        socket = self._socket = await self._open()
+        socket = self._socket = await open_socket(
+            self.endpoint, self._publisher, self._take, self._options.stale_after_s
+        )
         self._report.connected_ns = time.time_ns()
         self._set_state(ConnectionState.SUBSCRIBING)
         closed = asyncio.create_task(socket.wait_closed())
@@ -221,32 +203,6 @@ class Session:
             self._note_break(cause)
             closed.cancel()
             await socket.close()
-
-    async def _open(self) -> FrameSocket:
-        """The handshake.
-
-        Raises:
-            AuthenticationRefused: The exchange refused the credentials.
-        """
-        try:
-            socket = await connect(
-                self.endpoint.address,
-                create_connection=partial(FrameSocket, take=self._take, sink=self._publisher),  # type: ignore[arg-type]
-                additional_headers=self.endpoint.headers(),
-                compression=None,
-                max_size=MAX_FRAME_BYTES,
-                open_timeout=OPEN_TIMEOUT_S,
-                close_timeout=CLOSE_TIMEOUT_S,
-                ping_interval=PING_EVERY_S,
-                ping_timeout=self._options.stale_after_s,
-            )
-        except InvalidStatus as error:
-            status = error.response.status_code
-            if status in _REFUSED_STATUS:
-                raise AuthenticationRefused(f"HTTP {status} at the handshake") from error
-            raise
-        assert isinstance(socket, FrameSocket)
-        return socket
 
     async def _attend(self, socket: FrameSocket) -> None:
         """Everything but the frames themselves, which :meth:`_take` takes."""

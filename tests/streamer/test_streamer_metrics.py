@@ -15,7 +15,7 @@ from streamer_harness import Launch, Recorded, StreamerProcess, wait_for
 
 from hadron_tasks.ingest.latency import bucket_of
 from hadron_tasks.metrics.definitions import METRICS, Endpoint, Kind
-from streamer.kalshi import KalshiEndpoint
+from streamer.kalshi_endpoint import KalshiEndpoint
 from streamer.latency_sampler import LatencySampler
 from streamer.polygon import PolygonEndpoint
 
