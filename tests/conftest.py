@@ -35,7 +35,9 @@ TEMPLATE = "hadron_template"
 """A migrated, empty database that each test's database is copied from."""
 
 
-LIGHT_FLEETS = frozenset({"test_lifeline", "test_new_tickers", "test_schedule"})
+LIGHT_FLEETS = frozenset(
+    {"test_deployment_guide", "test_lifeline", "test_new_tickers", "test_schedule"}
+)
 """Tests of fleets that may run beside another fleet: little flows, nothing waits for a core."""
 
 

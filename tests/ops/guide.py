@@ -1,0 +1,54 @@
+"""The commands of docs/deployment.md, read out of the page and run as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from compose_file import ROOT
+
+PAGE = ROOT / "docs" / "deployment.md"
+_PROCEDURE = re.compile(r"<!-- procedure: ([\w ]+) -->\n```sh\n(.*?)```", re.DOTALL)
+
+
+def procedures() -> dict[str, str]:
+    """Every marked block of the page, by its name."""
+    return dict(_PROCEDURE.findall(PAGE.read_text()))
+
+
+def run(
+    name: str,
+    directory: Path,
+    *,
+    programs: str,
+    instead: Mapping[str, str] | None = None,
+    **variables: str,
+) -> str:
+    """Run a procedure in a directory, as a person would type it; what it printed.
+
+    Args:
+        programs: What PATH begins with.
+        instead: Host names and paths of the page, and what stands for them here.
+        variables: Of the environment, besides.
+
+    Raises:
+        AssertionError: A command failed, or the page no longer has what is to be replaced.
+    """
+    commands = procedures()[name]
+    for text, other in (instead or {}).items():
+        assert text in commands, f"{text!r} is not in the procedure {name!r}"
+        commands = commands.replace(text, other)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=directory,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{name}:\n{commands}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
