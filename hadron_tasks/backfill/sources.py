@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from hadron_tasks.backfill.windows import Window
 from hadron_tasks.tick import HadronTick
 from hadron_tasks.venues.rest.errors import NotFound
@@ -73,4 +75,4 @@ def fetch(source: TradeSource, ask: Ask) -> Answer:
 
 def marked(tick: HadronTick) -> HadronTick:
     """The tick, saying that it did not come by the feed."""
-    return tick._replace(metadata={**(tick.metadata or {}), "source": SOURCE})
+    return replace(tick, metadata={**(tick.metadata or {}), "source": SOURCE})

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from hadron_tasks.tick import HadronTick
 
@@ -42,11 +43,12 @@ def tick_lines(rows: Iterable[tuple[str, HadronTick]]) -> str:
     Args:
         rows: Each tick with its instrument's id.
     """
-    return "".join([_tick_line(instrument_id, *tick) for instrument_id, tick in rows])
+    return "".join([_tick_line(instrument_id, *astuple(tick)) for instrument_id, tick in rows])
 
 
 # The fields by position and the conditions in place: this line is written for every message, and
-# looking up names and calling a function for each value would take as long again.
+# looking up names and calling a function for each value would take as long again. Joined, because
+# formatting is slow with a text that is a member of an enum.
 def _tick_line(
     instrument_id: str,
     venue: str,
@@ -67,14 +69,25 @@ def _tick_line(
     metadata: dict[str, Any] | None,
     _trade_key: int | None,
 ) -> str:
-    return (
-        f"{instrument_id}\t{timestamp(event_us)}\t{event_key}\t{timestamp(received_ns // 1000)}\t"
-        f"{venue}\t{tick_type}\t{NULL if price is None else str(price)}\t"
-        f"{NULL if raw_price is None else text(raw_price)}\t{NULL if size is None else str(size)}\t"
-        f"{NULL if side is None else text(side)}\t{NULL if bid is None else str(bid)}\t"
-        f"{NULL if ask is None else str(ask)}\t{NULL if bid_size is None else str(bid_size)}\t"
-        f"{NULL if ask_size is None else str(ask_size)}\t{NULL if sequence is None else sequence}\t"
-        f"{NULL if metadata is None else json_text(metadata)}\n"
+    return "\t".join(
+        (
+            instrument_id,
+            timestamp(event_us),
+            str(event_key),
+            timestamp(received_ns // 1000),
+            venue,
+            tick_type,
+            NULL if price is None else str(price),
+            NULL if raw_price is None else text(raw_price),
+            NULL if size is None else str(size),
+            NULL if side is None else text(side),
+            NULL if bid is None else str(bid),
+            NULL if ask is None else str(ask),
+            NULL if bid_size is None else str(bid_size),
+            NULL if ask_size is None else str(ask_size),
+            NULL if sequence is None else str(sequence),
+            "\\N\n" if metadata is None else f"{json_text(metadata)}\n",
+        )
     )
 
 
@@ -103,10 +116,10 @@ def json_text(document: dict[str, Any] | list[Any] | None) -> str:
 
 def timestamp(microseconds: int) -> str:
     """Microseconds since the Unix epoch as a timestamptz in UTC."""
-    return f"{_second(microseconds // 1_000_000)}.{microseconds % 1_000_000:06d}+00"
+    return f"{_second(microseconds // 1_000_000)}{microseconds % 1_000_000:06d}+00"
 
 
 # Ticks of one batch share few seconds, and formatting one takes longer than the rest of the row.
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.")

@@ -16,6 +16,7 @@ _LONG_AGO = -1
 
 _QUOTING = {TickType.QUOTE, TickType.BOOK_SNAPSHOT}
 _PRICING = {TickType.TRADE, TickType.QUOTE, TickType.INDEX_VALUE, TickType.BAR}
+_TRADE, _BOOK_DELTA = TickType.TRADE, TickType.BOOK_DELTA
 
 _MAKE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS latest_staging (LIKE latest_quotes) ON COMMIT DELETE ROWS
@@ -70,11 +71,12 @@ class _Latest:
             self.bid, self.ask = tick.bid, tick.ask
             self.bid_size, self.ask_size = tick.bid_size, tick.ask_size
             self.quote_us = time_us
-        if kind is TickType.TRADE and time_us >= self.trade_us:
+        if kind is _TRADE and time_us >= self.trade_us:
             self.trade_price, self.trade_size, self.trade_us = tick.price, tick.size, time_us
         if kind in _PRICING and tick.price is not None and time_us >= self.price_us:
             self.price, self.price_us = tick.price, time_us
-        self.received_ns = max(self.received_ns, tick.received_ns)
+        if tick.received_ns > self.received_ns:  # max() takes four times as long
+            self.received_ns = tick.received_ns
 
     def line(self, instrument_id: str) -> str:
         return (
@@ -103,7 +105,7 @@ def write_latest(
     """
     latest: dict[str, _Latest] = {}
     for instrument_id, tick in rows:
-        if tick.tick_type is TickType.BOOK_DELTA:
+        if tick.tick_type is _BOOK_DELTA:
             continue
         if elsewhere and instrument_id in elsewhere:
             continue

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg2
 import pytest
 from factories import NOON_US
+from msgspec.structs import replace
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.errors import StoreNotReady
@@ -259,7 +260,7 @@ def test_a_frame_that_postgresql_refuses_costs_itself_only(connection: PgConnect
         rules.normalise(data, received_ns, into, connection)
         tick = into.ticks[-1]
         if b"T13" in data:
-            into.ticks[-1] = tick._replace(sequence=2**70)
+            into.ticks[-1] = replace(tick, sequence=2**70)
 
     broken = VenueRules("kalshi", lax, rules.describe, rules.fold_market, rules.fold_event)
     counts = batch_writer(rules=broken).write(connection, [ticker_frame(n) for n in range(120)])

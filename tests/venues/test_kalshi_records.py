@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
@@ -80,7 +81,7 @@ def outcome(data: bytes) -> Any:
         normalise(data, RECEIVED_NS, found, "kalshi-1@7")
     except MalformedFrame as error:
         return (error.reason, error.place)
-    return [tuple(map(repr, tick)) for tick in found.ticks]
+    return [tuple(map(repr, astuple(tick))) for tick in found.ticks]
 
 
 @settings(max_examples=500)

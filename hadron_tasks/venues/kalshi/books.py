@@ -8,16 +8,17 @@ what they came by (``via``: connection, life and sid). It is no part of their ke
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from hadron_tasks.errors import MalformedFrame
-from hadron_tasks.tick import HadronTick, TickType, content_key
+from hadron_tasks.tick import HadronTick, TickType, content_key, joined_key
 from hadron_tasks.venues import wire
 from hadron_tasks.venues.exact import complement, mid
 from hadron_tasks.venues.kalshi import fields
 from hadron_tasks.venues.kalshi.fields import VENUE, Message, StatedPrice
 from hadron_tasks.venues.kalshi.records import DeltaRecord, SnapshotRecord
+
+_DELTA, _SNAPSHOT = TickType.BOOK_DELTA, TickType.BOOK_SNAPSHOT
 
 Level = tuple[Decimal, Decimal]
 """Price in dollars, and size."""
@@ -56,9 +57,10 @@ _SNAPSHOT_KNOWN = frozenset(
 def read_delta(msg: Message, sequence: int | None, received_ns: int, via: str | None) -> HadronTick:
     """A change of one level: its price, and by how much its size grew or shrank."""
     name = "delta_fp" if msg.get("delta_fp") not in (None, "") else "delta"
+    change = wire.number(msg.get(name), name)
     return _delta(
         fields.price(msg, "price_dollars", "price"),
-        wire.number(msg.get(name), name),
+        (change, str(change)),
         msg.get("side"),
         fields.with_extras(
             {"market_id": fields.text(msg, "market_id"), "via": via}, msg, _DELTA_KNOWN
@@ -77,7 +79,7 @@ def read_delta_record(
     metadata = {"market_id": wire.optional_text(record.market_id, "market_id"), "via": via}
     return _delta(
         fields.stated_price(record.price_dollars, "price_dollars"),
-        wire.number(record.delta_fp, "delta_fp"),
+        wire.written_number(record.delta_fp, "delta_fp"),
         record.side,
         fields.said(metadata) or None,
         wire.text(record.market_ticker, "market_ticker"),
@@ -89,7 +91,7 @@ def read_delta_record(
 
 def _delta(
     stated: StatedPrice,
-    change: Decimal,
+    change: tuple[Decimal, str],
     side: Any,
     metadata: dict[str, Any] | None,
     ticker: str,
@@ -98,6 +100,7 @@ def _delta(
     sequence: int | None,
 ) -> HadronTick:
     price, raw_price = stated
+    size, written_size = change
     if price is None:
         raise MalformedFrame("a delta without a price", place="price_dollars")
     if side not in ("yes", "no"):
@@ -105,13 +108,15 @@ def _delta(
     return HadronTick(
         venue=VENUE,
         ticker=ticker,
-        tick_type=TickType.BOOK_DELTA,
+        tick_type=_DELTA,
         event_us=event_us,
-        event_key=_book_key("delta", sequence, received_ns, side, raw_price, change),
+        event_key=joined_key(
+            f"delta\x1f{_witness(sequence, received_ns)}\x1f{side}\x1f{raw_price}\x1f{written_size}"
+        ),
         received_ns=received_ns,
         price=price,
         raw_price=raw_price,
-        size=change,
+        size=size,
         side=side,
         sequence=sequence,
         metadata=metadata,
@@ -149,17 +154,17 @@ def read_snapshot_record(
     record: SnapshotRecord, sequence: int | None, received_ns: int, via: str | None
 ) -> HadronTick:
     """The same of a message of today's form."""
-    yes, no = record.yes_dollars_fp or [], record.no_dollars_fp or []
+    yes, written_yes = _stated_levels(record.yes_dollars_fp, "yes_dollars_fp")
+    no, written_no = _stated_levels(record.no_dollars_fp, "no_dollars_fp")
     return _snapshot(
-        [_stated_level(price, size, "yes_dollars_fp") for price, size in yes],
-        [_stated_level(price, size, "no_dollars_fp") for price, size in no],
-        # Only now is it known that the levels are numbers.
+        yes,
+        no,
         fields.said(
             {
                 "market_id": wire.optional_text(record.market_id, "market_id"),
                 "via": via,
-                "yes": _canonical(yes),
-                "no": _canonical(no),
+                "yes": written_yes,
+                "no": written_no,
             }
         ),
         wire.text(record.market_ticker, "market_ticker"),
@@ -184,9 +189,11 @@ def _snapshot(
     return HadronTick(
         venue=VENUE,
         ticker=ticker,
-        tick_type=TickType.BOOK_SNAPSHOT,
+        tick_type=_SNAPSHOT,
         event_us=event_us,
-        event_key=_book_key("snapshot", sequence, received_ns, metadata["yes"], metadata["no"]),
+        event_key=content_key(
+            "snapshot", _witness(sequence, received_ns), metadata["yes"], metadata["no"]
+        ),
         received_ns=received_ns,
         price=mid(bid, ask),
         bid=bid,
@@ -198,35 +205,31 @@ def _snapshot(
     )
 
 
-def _book_key(kind: str, sequence: int | None, received_ns: int, *content: object) -> int:
+def _witness(sequence: int | None, received_ns: int) -> int | str:
     # Content alone repeats: the same level may change by the same amount twice in a millisecond.
-    witness = sequence if sequence is not None else f"received {received_ns}"
-    return content_key(kind, witness, *content)
+    return sequence if sequence is not None else f"received {received_ns}"
 
 
 def _best(levels: list[Level]) -> tuple[Decimal | None, Decimal | None]:
     """The highest bid that holds anything."""
-    return max((level for level in levels if level[0] and level[1]), default=(None, None))
+    return max([level for level in levels if level[0] and level[1]], default=(None, None))
 
 
-def _stated_level(stated_price: str, stated_size: str, place: str) -> Level:
-    """A level of a record: texts in dollars."""
-    price, _ = fields.stated_price(stated_price, place)
-    size = wire.quantity(stated_size, place)
-    if price is None or size is None:
-        return _level([stated_price, stated_size], place, in_cents=False)
-    return price, size
-
-
-def _canonical(levels: list[tuple[str, str]]) -> list[list[str]]:
-    """Levels of a record as text, digit for digit as Decimal writes them."""
-    return [[_as_written(price), _as_written(size)] for price, size in levels]
-
-
-# The same prices and round sizes fill every book; a hit costs a quarter of making the Decimal.
-@lru_cache(maxsize=65_536)
-def _as_written(number: str) -> str:
-    return str(Decimal(number))
+def _stated_levels(
+    stated: list[tuple[str, str]] | None, place: str
+) -> tuple[list[Level], list[list[str]]]:
+    """The levels of a record, texts in dollars; and digit for digit as Decimal writes them."""
+    levels: list[Level] = []
+    written: list[list[str]] = []
+    for stated_price, stated_size in stated or ():
+        price, written_price = fields.written_price(stated_price, place)
+        size, written_size = wire.written_quantity(stated_size, place)
+        if price is None or size is None:
+            price, size = _level([stated_price, stated_size], place, in_cents=False)
+            written_price, written_size = str(price), str(size)
+        levels.append((price, size))
+        written.append([written_price, written_size])
+    return levels, written
 
 
 def _levels(msg: Message, side: str) -> tuple[list[Level], bool]:

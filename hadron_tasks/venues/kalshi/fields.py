@@ -76,8 +76,16 @@ def stated_price(words: str | None, place: str) -> StatedPrice:
     """The same of a text in dollars: what :func:`price` says where ``place`` is such a text."""
     if not words:
         return None, None
+    return written_price(words, place)[0], words
+
+
+def written_price(words: str, place: str) -> wire.Written:
+    """A price in dollars from its text, and how Decimal writes it."""
     found = _price_of(words)
-    return (dollars_of(words, place) if found is None else found), words
+    if found is None:
+        price = dollars_of(words, place)  # says what is wrong
+        return price, str(price)
+    return found
 
 
 def dollars_of(value: Any, place: str, *, in_cents: bool = False) -> Decimal:
@@ -96,18 +104,25 @@ def dollars_of(value: Any, place: str, *, in_cents: bool = False) -> Decimal:
 
 # There are few prices: 99 in whole cents, some thousands in the finest steps.
 @lru_cache(maxsize=16_384)
-def _price_of(words: str) -> Decimal | None:
+def _price_of(words: str) -> tuple[Decimal, str] | None:
     """What the text says if it is a price in dollars as it should be; why not is told elsewhere."""
     try:
-        return dollars_of(words, "")
+        price = dollars_of(words, "")
     except MalformedFrame:
         return None
+    return price, str(price)
 
 
 def count(msg: Message, now: str, then: str) -> Decimal | None:
     """A count in today's form (``now``), else in that of 2025 (``then``)."""
     name = then if wire.is_absent(msg.get(now)) else now
     return wire.quantity(msg.get(name), name)
+
+
+def total(msg: Message, now: str, then: str) -> str | None:
+    """The same of a count that grows, as text."""
+    name = then if wire.is_absent(msg.get(now)) else now
+    return wire.total(msg.get(name), name)
 
 
 def with_extras(

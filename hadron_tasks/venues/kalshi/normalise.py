@@ -7,6 +7,7 @@ part of what is said), mostly a ``seq``, and a ``msg``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
@@ -24,6 +25,7 @@ from hadron_tasks.venues.kalshi.quotes import read_ticker, read_ticker_record
 from hadron_tasks.venues.kalshi.records import (
     DeltaFrame,
     Frame,
+    SnapshotFrame,
     TickerFrame,
     record_of,
 )
@@ -53,18 +55,17 @@ def normalise(data: bytes, received_ns: int, into: Normalised, connection: str =
     Raises:
         MalformedFrame: It is no Kalshi message, or one with a missing or absurd value.
     """
-    may_hold_nul = wire.may_hold_nul(data)
-    record = None if may_hold_nul else record_of(data)
+    record = record_of(data)
     if record is not None:
         try:
-            into.ticks.append(_read_record(record, received_ns, connection))
+            into.ticks.append(_RECORD_READERS[type(record)](record, received_ns, connection))
         except MalformedFrame as error:
             raise _within_frame(error) from None
         return
     frame = wire.decode(data)
     if type(frame) is not dict:
         raise MalformedFrame(f"should be a JSON object, is {wire.shown(frame)}")
-    if may_hold_nul:
+    if wire.may_hold_nul(data):
         wire.reject_nul(frame)
     kind = frame.get("type")
     if type(kind) is not str:
@@ -94,13 +95,23 @@ def normalise(data: bytes, received_ns: int, into: Normalised, connection: str =
         into.count_unknown(kind[:_MAX_TYPE])
 
 
-def _read_record(record: Frame, received_ns: int, connection: str) -> HadronTick:
-    if isinstance(record, TickerFrame):
-        return read_ticker_record(record.msg, record.seq, received_ns)
-    via = _via(connection, record.sid)
-    if isinstance(record, DeltaFrame):
-        return read_delta_record(record.msg, record.seq, received_ns, via)
-    return read_snapshot_record(record.msg, record.seq, received_ns, via)
+def _ticker(frame: TickerFrame, received_ns: int, _connection: str) -> HadronTick:
+    return read_ticker_record(frame.msg, frame.seq, received_ns)
+
+
+def _delta(frame: DeltaFrame, received_ns: int, connection: str) -> HadronTick:
+    return read_delta_record(frame.msg, frame.seq, received_ns, _via(connection, frame.sid))
+
+
+def _snapshot(frame: SnapshotFrame, received_ns: int, connection: str) -> HadronTick:
+    return read_snapshot_record(frame.msg, frame.seq, received_ns, _via(connection, frame.sid))
+
+
+_RECORD_READERS: dict[type[Frame], Callable[[Any, int, str], HadronTick]] = {
+    TickerFrame: _ticker,
+    DeltaFrame: _delta,
+    SnapshotFrame: _snapshot,
+}
 
 
 def _body(frame: Message) -> Message:

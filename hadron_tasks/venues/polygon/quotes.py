@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.tick import HadronTick, TickType
 from hadron_tasks.venues import wire
@@ -74,8 +76,8 @@ def read_crypto_book(event: Event, received_ns: int) -> HadronTick:
         "bids": [[str(price), str(size)] for price, size in bids],
         "asks": [[str(price), str(size)] for price, size in asks],
     }
-    return tick._replace(
-        tick_type=TickType.BOOK_SNAPSHOT, metadata={**(tick.metadata or {}), **levels}
+    return replace(
+        tick, tick_type=TickType.BOOK_SNAPSHOT, metadata={**(tick.metadata or {}), **levels}
     )
 
 

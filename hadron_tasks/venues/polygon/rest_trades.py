@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.tick import HadronTick, content_key
 from hadron_tasks.venues.polygon.rest_models import Trade
@@ -59,7 +61,7 @@ def tick_of(ticker: str, trade: Trade, received_ns: int) -> HadronTick:
     if trade.sip_timestamp is not None:
         more["participant_time"] = trade.participant_timestamp
     kept = {name: value for name, value in more.items() if value is not None}
-    return tick._replace(metadata=(tick.metadata or {}) | kept)
+    return replace(tick, metadata=(tick.metadata or {}) | kept)
 
 
 def ticks_of(
@@ -83,6 +85,6 @@ def ticks_of(
             number = alike[tick.event_key]
             alike[tick.event_key] += 1
             if number:
-                tick = tick._replace(event_key=content_key("trade", tick.event_key, number))
+                tick = replace(tick, event_key=content_key("trade", tick.event_key, number))
         ticks.append(tick)
     return ticks, rejected
