@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from hadron_tasks.bench import floors, pipeline, sockets, usual
+from hadron_tasks.bench import cryptofeed_backend, floors, pipeline, sockets, usual
 from hadron_tasks.bench.frames import FrameMix, market_ticker
 from hadron_tasks.bench.measure import Figure, Ratio, Report
 from hadron_tasks.bench.pipeline import Workers
@@ -52,6 +52,11 @@ def write(plan: Plan, services: Services) -> Report:
     """Reading and writing in one process, beside COPY of ready rows and ``execute_values``."""
     copy, ours = Figure("COPY of ready rows"), Figure("normalise and write, one process")
     pages = Figure("json.loads and execute_values")
+    others = (
+        [Figure("cryptofeed's PostgreSQL backend")] if cryptofeed_backend.is_installed() else []
+    )
+    if not others:
+        plan.say("cryptofeed is not installed (pip install 'hadron[bench]'): not compared with it")
     with services.connect() as connection:
         usual.make_table(services)
         for number, frames in _rounds(plan, "write"):
@@ -61,11 +66,13 @@ def write(plan: Plan, services: Services) -> Report:
             services.empty_tables()
             pipeline.write(ours, connection, frames, BATCH)
             usual.insert_in_pages(pages, connection, frames)
-            _drop_warm_up(number, copy, ours, pages)
-    return Report(
-        [copy, ours, pages],
-        [Ratio("write / COPY", ours, copy), Ratio("write / execute_values", ours, pages)],
-    )
+            for other in others:
+                cryptofeed_backend.make_tables(services)
+                cryptofeed_backend.store(other, services, frames)
+            _drop_warm_up(number, copy, ours, pages, *others)
+    ratios = [Ratio("write / COPY", ours, copy), Ratio("write / execute_values", ours, pages)]
+    ratios += [Ratio("write / cryptofeed", ours, other) for other in others]
+    return Report([copy, ours, pages, *others], list(ratios))
 
 
 def drain(plan: Plan, services: Services) -> Report:

@@ -21,7 +21,7 @@ def bench(*arguments: str, fails: bool = False) -> str:
 def test_figures_and_ratios_as_json() -> None:
     document = json.loads(bench("write", "--frames", "4000", "--rounds", "2", "--json"))
     names = [figure["name"] for figure in document["figures"]]
-    assert names == [
+    assert names[:3] == [  # and cryptofeed where it is installed
         "COPY of ready rows",
         "normalise and write, one process",
         "json.loads and execute_values",
@@ -29,7 +29,7 @@ def test_figures_and_ratios_as_json() -> None:
     for figure in document["figures"]:
         assert len(figure["rounds"]) == 2
         assert figure["median"] > 0
-    (to_copy, _) = document["ratios"]
+    to_copy, *_ = document["ratios"]
     assert to_copy["name"] == "write / COPY"
     ours, copy = document["figures"][1]["median"], document["figures"][0]["median"]
     assert to_copy["value"] == pytest.approx(ours / copy)
