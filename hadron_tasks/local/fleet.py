@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.errors import HadronError
-from hadron_tasks.feed_health import is_fresh
+from hadron_tasks.feed_health import ConnectionHealth
 from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.processes import Command, ManagedProcess, stop_all
 from hadron_tasks.local.reconcile import VenueAccount, settle
@@ -35,8 +35,11 @@ SIMULATOR_READY_S = 30.0
 WORKER_STOP_S = 30.0
 STREAMER_STOP_S = 15.0
 BEAT_STOP_S = 5.0
-QUIET_AFTER_S = 2.5
-"""Once the simulators are paused, streamers that report no new frame for so long have them all."""
+QUIET_S = 1.5
+"""A connection that reports no frame of so long has received all that its simulator sent."""
+PAUSED_S = 0.5
+"""How old the simulators' pause must be: until then a last frame may be on its way."""
+QUIET_WITHIN_S = 30.0
 
 Say = Callable[[str], None]
 
@@ -93,10 +96,12 @@ class Fleet:
         Raises:
             HadronError: A part did not come up; names its log.
         """
+        self.started_at = datetime.now(UTC)
+        # They need no database, and come up while it does.
+        announcement = self._start_simulator() if self.options.simulate else None
         self._start_services()
         self.say("Migrating the database ...")
         upgrade(self.database_url)
-        self.started_at = datetime.now(UTC)
         with raw_connection(engine_for(self.database_url)) as connection:
             ensure_partitions_ahead(connection, self.started_at)
             self._counts_before = _counts(connection, self.options.venues)
@@ -106,8 +111,8 @@ class Fleet:
             "HADRON_DATA_DIR": str(self.options.data_dir),
             "HADRON_VENUES": ",".join(self.options.venues),
         }
-        if self.options.simulate:
-            self._start_simulator()
+        if announcement is not None:
+            self._join_simulator(announcement)
         self._start_workers()
         self._start_streamers()
 
@@ -124,6 +129,9 @@ class Fleet:
             What did not go in order, in words; empty when all went well.
         """
         problems = []
+        # What stores no frames ends meanwhile.
+        for process in self._named("worker-rest", "worker-markets", "flower"):
+            process.terminate()
         if self.simulator is not None:
             self.say("Pausing the simulated exchanges ...")
             self._control("pause")
@@ -133,10 +141,11 @@ class Fleet:
         if not self._wait_until_drained():
             problems.append("frames are left in the stream; the next 'hadron up' stores them")
         self.say("Stopping beat and workers ...")
+        for process in self._named("worker", "simulator"):
+            process.terminate()
         # These two hold no data: whether they end or are killed is no matter.
         stop_all(self._named("beat", "flower"), BEAT_STOP_S)
-        killed += stop_all(self._named("worker"), WORKER_STOP_S)
-        killed += stop_all(self._named("simulator"), STREAMER_STOP_S)
+        killed += stop_all(self._named("worker", "simulator"), WORKER_STOP_S)
         problems += [f"{name} did not end in time and was killed" for name in killed]
         return problems
 
@@ -178,7 +187,8 @@ class Fleet:
         else:
             self.database_url = options.database_url
 
-    def _start_simulator(self) -> None:
+    def _start_simulator(self) -> Path:
+        """Start it; returns where it will say its addresses."""
         options = self.options
         directory = options.data_dir / "simulator" / f"{self.started_at:%Y%m%dT%H%M%S}"
         directory.mkdir(parents=True, exist_ok=True)
@@ -192,7 +202,12 @@ class Fleet:
             *("--markets", str(options.simulated_markets)),
             *("--rest-markets", str(options.simulated_rest_markets)),
         )
-        self.simulator = self._await_simulator(directory / "simulator.json")
+        return directory / "simulator.json"
+
+    def _join_simulator(self, announcement: Path) -> None:
+        """Wait for it, and have the fleet connect to it."""
+        options = self.options
+        self.simulator = self._await_simulator(announcement)
         if "kalshi" in options.simulate:
             self._env |= {
                 "KALSHI_ENV": "simulator",
@@ -275,22 +290,16 @@ class Fleet:
             pass
 
     def _wait_until_quiet(self) -> None:
-        deadline = time.monotonic() + 30
+        """Wait until the streamers have all that was sent before the pause, which is now."""
+        paused_ns = time.time_ns()
+        deadline = time.monotonic() + QUIET_WITHIN_S
         with redis.Redis.from_url(self.redis_url, socket_timeout=5) as client:
-            last: Mapping[str, int] = {}
-            unchanged_since = time.monotonic()
             while time.monotonic() < deadline:
-                frames = {
-                    one.connection: one.frames
-                    for stream in read_streams(client, self.options.venues)
-                    for one in stream.connections
-                    if is_fresh(one)
-                }
-                if frames != last:
-                    last, unchanged_since = frames, time.monotonic()
-                elif time.monotonic() - unchanged_since > QUIET_AFTER_S:
+                streams = read_streams(client, self.options.venues)
+                reports = [one for stream in streams for one in stream.connections]
+                if all(is_quiet(one, paused_ns) for one in reports):
                     return
-                time.sleep(0.2)
+                time.sleep(0.1)
 
     def _wait_until_drained(self, timeout_s: float = 120.0) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -306,6 +315,13 @@ class Fleet:
                     said = time.monotonic()
                 time.sleep(0.1)
         return False
+
+
+def is_quiet(report: ConnectionHealth, paused_ns: int) -> bool:
+    """Whether a connection has received all that was sent before the pause."""
+    paused_s = (report.reported_ns - paused_ns) / 1e9
+    silent_s = (report.reported_ns - (report.last_frame_ns or 0)) / 1e9
+    return paused_s >= PAUSED_S and silent_s >= QUIET_S
 
 
 def _counts(connection: PgConnection, venues: tuple[str, ...]) -> dict[str, Counts]:

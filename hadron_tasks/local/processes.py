@@ -44,6 +44,7 @@ class ManagedProcess:
         self._started = 0.0
         self._restart_at: float | None = None
         self._failures = 0
+        self._asked_to_end = False
 
     @property
     def pid(self) -> int | None:
@@ -67,14 +68,15 @@ class ManagedProcess:
             )
         self._started = time.monotonic()
         self._restart_at = None
+        self._asked_to_end = False
 
     def watch(self) -> bool:
-        """Restart it if it died and its pause is over; call often.
+        """Restart it if it died unasked and its pause is over; call often.
 
         Returns:
             Whether it was restarted now.
         """
-        if self._process is None or self._process.poll() is None:
+        if self._process is None or self._asked_to_end or self._process.poll() is None:
             return False
         now = time.monotonic()
         if self._restart_at is None:
@@ -91,9 +93,15 @@ class ManagedProcess:
         return True
 
     def terminate(self) -> None:
-        """Ask it to end in order (SIGTERM)."""
-        if self.pid is not None and self._process is not None:
+        """Ask it, once, to end in order (SIGTERM); it is not restarted then."""
+        if self.pid is not None and self._process is not None and not self._asked_to_end:
             self._process.terminate()
+        self._asked_to_end = True
+
+    def kill(self) -> None:
+        """End it at once, with whatever it started."""
+        self._end_group()
+        self.wait(0)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it has ended, and end what it left behind; kills it after the timeout.

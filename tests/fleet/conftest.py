@@ -44,7 +44,7 @@ def fleets() -> Iterator[StartFleet]:
 
     yield start
     for fleet in running:
-        fleet.close()
+        fleet.abandon()
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -99,6 +99,12 @@ class RunningFleet(Fleet):
         assert problems == [], f"{problems}\n{self.tails()}"
         return {account.venue: account for account in self.settle()}
 
+    def abandon(self) -> None:
+        """End whatever still runs, in no order: nobody will ask what became of it."""
+        for process in self.processes.values():
+            process.kill()
+        self.close()
+
     def tails(self) -> str:
         """The last lines of every log, for a failing test."""
         return "\n".join(

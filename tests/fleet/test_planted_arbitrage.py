@@ -55,9 +55,11 @@ def found(fleet: RunningFleet, planted: dict[str, Any], since: object) -> list[t
 
 
 def test_all_that_is_planted_is_found_and_no_near_miss(
-    start_fleet: Callable[..., RunningFleet],
+    start_fleet: Callable[..., RunningFleet], database_url: str
 ) -> None:
-    fleet = start_fleet(rate=500.0, venues=("kalshi",), simulated_markets=1500)
+    fleet = start_fleet(
+        rate=500.0, venues=("kalshi",), simulated_markets=1500, database_url=database_url
+    )
     with Celery(broker=fleet.redis_url) as celery:
         for kind in ("full", "combos"):
             celery.send_task("hadron.crawl_start", args=[kind], queue="rest")
