@@ -22,7 +22,13 @@ class DrainPoker:
         self._celery.conf.update(
             task_ignore_result=True,
             task_serializer="json",
-            broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
+            # One try: a poke that fails is followed by the next. By default it is tried for six
+            # seconds, and a streamer that is to end meanwhile would wait for that.
+            broker_transport_options={
+                "socket_timeout": 5,
+                "socket_connect_timeout": 5,
+                "max_retries": 0,
+            },
         )
 
     def poke(self, venue: str) -> None:
