@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import redis
@@ -22,7 +22,7 @@ from celery.exceptions import Ignore, Reject, Retry, Terminated, TimeLimitExceed
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 from celery.worker.request import Request
-from kombu import Message
+from kombu import Connection, Message
 from kombu.exceptions import DecodeError, OperationalError
 
 from hadron_tasks import letter_room
@@ -37,6 +37,10 @@ from hadron_tasks.tasks.letters import Fault, Sent, queue_of
 
 _STORE_EXPIRES_S = 60
 
+_BROKER_RETRY_STEP_S = 0.5
+"""A worker that lost its broker waits so long, then twice so long, and so on."""
+_BROKER_RETRY_MOST_S = 2.0
+
 _SEEN_TO = (Ignore, Reject, Retry, Terminated, WorkerLostError)
 """How a task ends that is done with, delivered again, or revoked (a signal tells of that)."""
 
@@ -50,6 +54,16 @@ _log = get_logger(__name__)
 
 class LetterConsumer(Consumer):  # type: ignore[misc]
     """The ``worker_consumer`` of every worker: a message that it cannot take is a dead letter."""
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        """Wait for the broker; by default a worker might look only every 32 seconds."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection,
+            interval_start=_BROKER_RETRY_STEP_S,
+            interval_step=_BROKER_RETRY_STEP_S,
+            interval_max=_BROKER_RETRY_MOST_S,
+        )
+        return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Message], Any]:
         """What is called with every message."""
