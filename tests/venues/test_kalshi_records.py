@@ -66,6 +66,20 @@ bodies = {
         {"client_order_id": texts},
     ),
     "orderbook_snapshot": message({}, {"yes_dollars_fp": levels, "no_dollars_fp": levels}),
+    "trade": message(
+        {},
+        {
+            "trade_id": texts,
+            "yes_price_dollars": prices,
+            "no_price_dollars": prices,
+            "count_fp": numbers,
+            "taker_side": st.sampled_from(["yes", "no", "maybe", ""]),
+            "taker_outcome_side": st.sampled_from(["yes", "no", "maybe", ""]),
+            "taker_book_side": texts,
+            "is_block_trade": st.booleans(),
+            "count": integers,
+        },
+    ),
 }
 frames = st.sampled_from(sorted(bodies)).flatmap(
     lambda kind: st.fixed_dictionaries(
@@ -108,7 +122,8 @@ def test_both_ways_say_the_same(frame: dict[str, Any]) -> None:
         (b'{"type":"ticker","msg":{"market_ticker":"A","volume_fp":10}}', False),
         (b'{"type":"ticker","seq":4.0,"msg":{"market_ticker":"A"}}', False),
         (b'{"type":"ticker","seq":9999999999999999999,"msg":{"market_ticker":"A"}}', False),
-        (b'{"type":"trade","msg":{"market_ticker":"A"}}', False),
+        (b'{"type":"trade","msg":{"market_ticker":"A"}}', True),
+        (b'{"type":"trade","msg":{"market_ticker":"A","yes_price":50}}', False),
         (b'{"type":"ticker","msg":{"market_ticker":"\xe9"}}', False),
         (b"[1", False),
         (b"[" * 100_000, False),

@@ -27,9 +27,10 @@ from hadron_tasks.venues.kalshi.records import (
     Frame,
     SnapshotFrame,
     TickerFrame,
+    TradeFrame,
     record_of,
 )
-from hadron_tasks.venues.kalshi.trades import read_trade, trade_event_key
+from hadron_tasks.venues.kalshi.trades import read_trade, read_trade_record, trade_event_key
 
 __all__ = ["VENUE", "normalise", "trade_event_key"]
 
@@ -107,10 +108,15 @@ def _snapshot(frame: SnapshotFrame, received_ns: int, connection: str) -> Hadron
     return read_snapshot_record(frame.msg, frame.seq, received_ns, _via(connection, frame.sid))
 
 
+def _trade(frame: TradeFrame, received_ns: int, _connection: str) -> HadronTick:
+    return read_trade_record(frame.msg, frame.seq, received_ns)
+
+
 _RECORD_READERS: dict[type[Frame], Callable[[Any, int, str], HadronTick]] = {
     TickerFrame: _ticker,
     DeltaFrame: _delta,
     SnapshotFrame: _snapshot,
+    TradeFrame: _trade,
 }
 
 

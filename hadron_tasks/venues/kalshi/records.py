@@ -56,6 +56,19 @@ class SnapshotRecord(_Body):
     no_dollars_fp: _Levels | None = None
 
 
+class TradeRecord(_Body):
+    """The ``msg`` of a ``trade``."""
+
+    trade_id: str | None = None
+    yes_price_dollars: str | None = None
+    no_price_dollars: str | None = None
+    count_fp: str | None = None
+    taker_side: str | None = None
+    taker_outcome_side: str | None = None
+    taker_book_side: str | None = None
+    is_block_trade: bool | None = None
+
+
 class _Frame(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, gc=False, kw_only=True):
     sid: int | None = None
     seq: _Sequence | None = None
@@ -79,7 +92,13 @@ class SnapshotFrame(_Frame, tag="orderbook_snapshot"):
     msg: SnapshotRecord
 
 
-Frame = TickerFrame | DeltaFrame | SnapshotFrame
+class TradeFrame(_Frame, tag="trade"):
+    """A whole ``trade`` frame."""
+
+    msg: TradeRecord
+
+
+Frame = TickerFrame | DeltaFrame | SnapshotFrame | TradeFrame
 
 _decode: Callable[[bytes], Frame] = msgspec.json.Decoder(Frame).decode
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.tick import HadronTick, TickType, content_key
 from hadron_tasks.venues import wire
 from hadron_tasks.venues.exact import complement
 from hadron_tasks.venues.kalshi import fields
-from hadron_tasks.venues.kalshi.fields import VENUE, Message
+from hadron_tasks.venues.kalshi.fields import VENUE, Message, StatedPrice
+from hadron_tasks.venues.kalshi.records import TradeRecord
 
 _KNOWN = frozenset(
     {
@@ -32,6 +36,7 @@ _KNOWN = frozenset(
     }
 )
 _OUTCOMES = ("yes", "no")
+_TRADE = TickType.TRADE
 
 
 def trade_event_key(trade_id: str) -> int:
@@ -41,24 +46,69 @@ def trade_event_key(trade_id: str) -> int:
 
 def read_trade(msg: Message, sequence: int | None, received_ns: int) -> HadronTick:
     """A trade; its price is that of YES, which of NO follows from (a dollar less NO's)."""
-    price, raw_price = fields.price(msg, "yes_price_dollars", "yes_price")
-    no_price, raw_no_price = fields.price(msg, "no_price_dollars", "no_price")
+    trade = _trade(
+        fields.price(msg, "yes_price_dollars", "yes_price"),
+        fields.price(msg, "no_price_dollars", "no_price"),
+        fields.count(msg, "count_fp", "count"),
+        fields.text(msg, "taker_outcome_side") or fields.text(msg, "taker_side"),
+        fields.text(msg, "trade_id"),
+        {
+            "market_id": fields.text(msg, "market_id"),
+            "taker_book_side": fields.text(msg, "taker_book_side"),
+            "is_block_trade": wire.flag(msg.get("is_block_trade"), "is_block_trade") or None,
+        },
+        fields.ticker(msg),
+        fields.event_us(msg, received_ns),
+        received_ns,
+        sequence,
+    )
+    if _KNOWN.issuperset(msg):
+        return trade
+    return replace(trade, metadata=fields.with_extras(trade.metadata or {}, msg, _KNOWN))
+
+
+def read_trade_record(record: TradeRecord, sequence: int | None, received_ns: int) -> HadronTick:
+    """The same of a message of today's form."""
+    return _trade(
+        fields.stated_price(record.yes_price_dollars, "yes_price_dollars"),
+        fields.stated_price(record.no_price_dollars, "no_price_dollars"),
+        wire.quantity(record.count_fp, "count_fp"),
+        wire.optional_text(record.taker_outcome_side, "taker_outcome_side")
+        or wire.optional_text(record.taker_side, "taker_side"),
+        wire.optional_text(record.trade_id, "trade_id"),
+        {
+            "market_id": wire.optional_text(record.market_id, "market_id"),
+            "taker_book_side": wire.optional_text(record.taker_book_side, "taker_book_side"),
+            "is_block_trade": record.is_block_trade or None,
+        },
+        wire.text(record.market_ticker, "market_ticker"),
+        fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
+        received_ns,
+        sequence,
+    )
+
+
+def _trade(
+    of_yes: StatedPrice,
+    of_no: StatedPrice,
+    size: Decimal | None,
+    side: str | None,
+    trade_id: str | None,
+    metadata: dict[str, Any],
+    ticker: str,
+    event_us: int,
+    received_ns: int,
+    sequence: int | None,
+) -> HadronTick:
+    price, raw_price = of_yes
+    no_price, raw_no_price = of_no
     if price is None and no_price is not None:
         price, raw_price = complement(no_price), raw_no_price
     if price is None:
         raise MalformedFrame("a trade without a price", place="yes_price_dollars")
-    size = fields.count(msg, "count_fp", "count")
     if size is None:
         raise MalformedFrame("a trade without a count", place="count_fp")
-    trade_id = fields.text(msg, "trade_id")
-    side = fields.text(msg, "taker_outcome_side") or fields.text(msg, "taker_side")
-    metadata: dict[str, Any] = {
-        "trade_id": trade_id,
-        "market_id": fields.text(msg, "market_id"),
-        "no_price": no_price,
-        "taker_book_side": fields.text(msg, "taker_book_side"),
-        "is_block_trade": wire.flag(msg.get("is_block_trade"), "is_block_trade") or None,
-    }
+    metadata |= {"trade_id": trade_id, "no_price": no_price}
     if trade_id is None:
         # The oldest form. Two trades may be alike to the second, so the sequence number, and
         # where there is none the receive time, tells them apart.
@@ -71,9 +121,9 @@ def read_trade(msg: Message, sequence: int | None, received_ns: int) -> HadronTi
         metadata["taker_side_sent"], side = side, None
     return HadronTick(
         venue=VENUE,
-        ticker=fields.ticker(msg),
-        tick_type=TickType.TRADE,
-        event_us=fields.event_us(msg, received_ns),
+        ticker=ticker,
+        tick_type=_TRADE,
+        event_us=event_us,
         event_key=event_key,
         received_ns=received_ns,
         price=price,
@@ -81,6 +131,6 @@ def read_trade(msg: Message, sequence: int | None, received_ns: int) -> HadronTi
         size=size,
         side=side,
         sequence=sequence,
-        metadata=fields.with_extras(metadata, msg, _KNOWN),
+        metadata=fields.said(metadata) or None,
         trade_key=trade_key,
     )
