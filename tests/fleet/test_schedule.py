@@ -100,9 +100,11 @@ def test_a_change_is_live_and_outlives_restarts(beat: Beat) -> None:
     assert beat.entry("keep-partitions")["edited"] is False
 
     assert beat.command("disable", "tidy-streams").returncode == 0
-    time.sleep(6)  # beat's longest nap
+    # Two more pokes, and beat has looked since; until the third, two seconds later, it would send.
+    beat.wait_for_more("hadron.poke_drain", 30)
+    beat.wait_for_more("hadron.poke_drain", 30)
     before = beat.sent("hadron.tidy_streams")
-    time.sleep(3)
+    beat.wait_for_more("hadron.poke_drain", 30)
     assert beat.sent("hadron.tidy_streams") == before
     assert beat.command("run", "tidy-streams").returncode == 0
     assert beat.sent("hadron.tidy_streams") == before + 1
