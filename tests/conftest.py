@@ -29,6 +29,10 @@ settings.load_profile("hadron")
 os.environ.pop("COLUMNS", None)
 importlib.import_module("hadron_tasks.cli.output")
 
+# Tests start some hundred Python processes: told to keep no bytecode, each would compile all of
+# Hadron again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 _database_numbers = itertools.count(1)
 
 TEMPLATE = "hadron_template"
