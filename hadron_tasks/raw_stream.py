@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from hadron_tasks.frame_pack import pack_frames, unpack_frames
@@ -80,7 +80,7 @@ def drains_wanted(backlog: int, max_parallel: int) -> int:
     return min(max_parallel, 1 + backlog // ENTRIES_PER_DRAIN)
 
 
-class RawFrame(NamedTuple):
+class RawFrame(msgspec.Struct, frozen=True, gc=False):
     """One WebSocket frame as received."""
 
     data: bytes
@@ -138,7 +138,7 @@ class FeedGap(BaseModel):
     detail: str = ""
 
 
-class GapEntry(NamedTuple):
+class GapEntry(msgspec.Struct, frozen=True, gc=False):
     """A gap record travelling in the stream among the frames."""
 
     data: bytes
