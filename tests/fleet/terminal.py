@@ -47,6 +47,16 @@ class Terminal:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
 
+    @property
+    def database_url(self) -> str:
+        addresses = json.loads((self.directory / ".hadron" / "fleet.json").read_text())
+        return str(addresses["database_url"])
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(psycopg2.connect(self.database_url)) as opened, opened.cursor() as rows:
+            rows.execute(sql)
+            return rows.fetchall()
+
     def status(self) -> dict[str, dict[str, Any]]:
         document = json.loads(self.run("status", "--json").stdout)
         return {venue["venue"]: venue for venue in document["venues"]}
@@ -63,7 +73,7 @@ class Terminal:
         told = self.directory / ".hadron" / "fleet.json"
         self.wait_for(lambda: told.exists() and told.stat().st_size)
         # Asked by SQL: a command twice a second would take a core from the fleet that starts.
-        with closing(psycopg2.connect(json.loads(told.read_text())["database_url"])) as database:
+        with closing(psycopg2.connect(self.database_url)) as database:
             database.autocommit = True
             self.wait_for(lambda: _venues_with_ticks(database) == 2)
 

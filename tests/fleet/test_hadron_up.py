@@ -9,6 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import documented
 import psycopg2
 import pytest
 from fleet.terminal import HADRON, Terminal
@@ -56,6 +57,7 @@ def test_commands_beside_a_running_fleet(terminal: Terminal) -> None:
 
     check_following(terminal)
     check_dead_letters(terminal)
+    check_quick_start(terminal)
 
     connections = terminal.status()["kalshi"]["connections"]
     assert len(connections) == 4
@@ -66,6 +68,29 @@ def test_commands_beside_a_running_fleet(terminal: Terminal) -> None:
     code, output = terminal.end()
     assert code == 0, output
     assert "Every message is accounted for." in output
+
+
+def check_quick_start(terminal: Terminal) -> None:
+    """Its commands, as the page has them; only the ticker is one of today."""
+    ((ticker,),) = terminal.query(
+        "SELECT ticker FROM instruments JOIN ticks ON instrument_id = id"
+        " WHERE tick_type = 'book_snapshot' AND ticks.venue = 'kalshi' LIMIT 1"
+    )
+    told = {}
+    for name in documented.procedures(documented.QUICK_START):
+        instead = {"KXFED-26DEC-T3.75": ticker} if name == "book" else {}
+        told[name] = documented.run(
+            documented.QUICK_START,
+            name,
+            terminal.directory,
+            programs=str(Path(HADRON).parent),
+            instead=instead,
+        )
+    assert "index_value" in told["look"]
+    assert "KXFED-" in told["find"]
+    assert "Made of the snapshot of" in told["book"]
+    assert "MalformedFrame" in told["break"]
+    assert "keep-partitions runs every 30 m" in told["schedule"]
 
 
 def check_following(terminal: Terminal) -> None:
@@ -113,8 +138,7 @@ def check_dead_letters(terminal: Terminal) -> None:
 def test_a_message_that_is_missing_shows_in_the_exit_code(terminal: Terminal) -> None:
     terminal.start()
     terminal.wait_until_flowing()
-    addresses = json.loads((terminal.directory / ".hadron" / "fleet.json").read_text())
-    connection = psycopg2.connect(addresses["database_url"])
+    connection = psycopg2.connect(terminal.database_url)
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM ticks WHERE (instrument_id, event_time, event_key) IN ("

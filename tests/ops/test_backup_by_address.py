@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import guide
+import documented
 import psycopg2
 import pytest
 import redis
@@ -102,7 +102,9 @@ class Servers:
         self.redis.start()
 
     def _does(self, procedure: str, instead: Mapping[str, str]) -> None:
-        guide.run(procedure, self.directory, programs=PROGRAMS, instead=instead)
+        documented.run(
+            documented.DEPLOYMENT, procedure, self.directory, programs=PROGRAMS, instead=instead
+        )
 
 
 @pytest.fixture
@@ -205,5 +207,5 @@ def test_every_procedure_of_the_page_is_run_by_a_test() -> None:
         (Path(__file__).parent / name).read_text()
         for name in ("test_deployment_guide.py", "test_backup_by_address.py")
     )
-    for name in guide.procedures():
+    for name in documented.procedures(documented.DEPLOYMENT):
         assert f'"{name}"' in tests, f"no test runs the procedure {name!r}"

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import guide
+import documented
 import psycopg2
 import pytest
 import redis
@@ -66,7 +66,9 @@ class Person:
         (self.directory / ".env").write_text("\n".join(lines))
 
     def does(self, procedure: str) -> str:
-        return guide.run(procedure, self.directory, programs=str(self.fleet.programs))
+        return documented.run(
+            documented.DEPLOYMENT, procedure, self.directory, programs=str(self.fleet.programs)
+        )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with closing(psycopg2.connect(self.fleet.database_url)) as opened, opened.cursor() as rows:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import guide
+import documented
 import psycopg2
 import pytest
 from tls_front import Authority, TlsFront
@@ -55,7 +55,7 @@ def addresses(
     authority: Authority, redis_front: TlsFront, postgres_front: TlsFront, database_url: str
 ) -> dict[str, str]:
     """As the page writes them, but for host, port and the authority's place."""
-    page = guide.PAGE.read_text()
+    page = documented.DEPLOYMENT.read_text()
     (query,) = set(re.findall(r"rediss://redis\.internal:6379/0(\?\S+?)`", page))
     assert "?sslmode=verify-full" in page
     assert "&sslrootcert=/etc/hadron/ca.pem" in page

@@ -1,4 +1,4 @@
-"""The commands of docs/deployment.md, read out of the page and run as they stand there."""
+"""The procedures of a page: its marked blocks of commands, run as they stand there."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from compose_file import ROOT
+ROOT = Path(__file__).parents[1]
+DEPLOYMENT = ROOT / "docs" / "deployment.md"
+QUICK_START = ROOT / "docs" / "quick-start.md"
 
-PAGE = ROOT / "docs" / "deployment.md"
 _PROCEDURE = re.compile(r"<!-- procedure: ([\w ]+) -->\n```sh\n(.*?)```", re.DOTALL)
 
 
-def procedures() -> dict[str, str]:
-    """Every marked block of the page, by its name."""
-    return dict(_PROCEDURE.findall(PAGE.read_text()))
+def procedures(page: Path) -> dict[str, str]:
+    """Every marked block of a page, by its name."""
+    return dict(_PROCEDURE.findall(page.read_text()))
 
 
 def run(
+    page: Path,
     name: str,
     directory: Path,
     *,
@@ -37,7 +39,7 @@ def run(
     Raises:
         AssertionError: A command failed, or the page no longer has what is to be replaced.
     """
-    commands = procedures()[name]
+    commands = procedures(page)[name]
     for text, other in (instead or {}).items():
         assert text in commands, f"{text!r} is not in the procedure {name!r}"
         commands = commands.replace(text, other)
