@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from hadron_tasks import counters, quote_changes
 from hadron_tasks.errors import StreamUnavailable
+from hadron_tasks.frame_pack import MAX_FRAMES
 from hadron_tasks.ingest.batch import BatchWriter, Decoded
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
 from hadron_tasks.ingest.latency import histogram, latency_key
@@ -73,8 +74,8 @@ class Drain:
         self._venue = venue
         self._consumer = StreamConsumer(client, venue, consumer_name)
         self._batch = batch
-        self._frames_an_entry = 1.0
-        """Of the last read: how many entries to ask for."""
+        self._few = max(1, batch // MAX_FRAMES)
+        """Entries that make no more than a batch, however many frames are in each."""
 
     def run(
         self,
@@ -101,15 +102,15 @@ class Drain:
         # thread to write with: PostgreSQL is waited for a third of the time, in which the next
         # batch is read (measured: a third more frames a second).
         with raw_connection(self._engine) as connection, ThreadPoolExecutor(1) as writing:
-            while abandoned := self._consumer.claim_abandoned(self._batch):
+            while abandoned := self._consumer.claim_abandoned(self._few):
                 still_here()
                 for batch in self._batches(abandoned):
                     total.add(self._store(connection, batch))
                 if time.monotonic() > deadline:
                     return total
             under_way: Future[Counts] | None = None
+            wanted = self._few
             while (left_s := deadline - time.monotonic()) > 0:
-                wanted = max(1, int(self._batch / self._frames_an_entry))
                 deliveries = self._consumer.read(wanted, int(min(left_s, IDLE_S) * 1000))
                 still_here()
                 if not deliveries:
@@ -119,9 +120,11 @@ class Drain:
                         total.add(self._result(under_way, deliveries))
                     under_way = writing.submit(self._store, connection, batch)
                 frames = sum(len(delivery.entries) for delivery in deliveries)
-                self._frames_an_entry = frames / len(deliveries)
                 if not linger and len(deliveries) < wanted:
                     break
+                # What comes next may be packed otherwise: no more than twice of what this was.
+                likely = self._batch * len(deliveries) // max(1, frames)
+                wanted = max(self._few, min(likely, 2 * len(deliveries)))
                 if frames < GATHER_BELOW:
                     time.sleep(min(GATHER_S, max(0.0, deadline - time.monotonic())))
             if under_way is not None:
