@@ -69,7 +69,8 @@ def test_no_read_is_much_larger_than_a_batch(
     assert taken[0] == (BATCH // MAX_FRAMES, BATCH // MAX_FRAMES)
     # Where single frames flow it asks for a whole batch of them.
     assert max(entries for entries, _ in taken) == BATCH
-    # Where it has seen packs, for no more than makes a batch.
+    # Where it has seen some packs, for about a batch; where it has seen only packs, for no more.
     of_packs = [frames for entries, frames in taken if frames == entries * MAX_FRAMES and entries]
     assert of_packs
-    assert max(of_packs) <= BATCH
+    assert max(of_packs) < 2 * BATCH
+    assert of_packs[-2] <= BATCH
