@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import redis
+from scripted_exchange import KalshiScript
 
 from hadron_tasks.feed_health import (
     HEALTH_KEY,
@@ -28,6 +29,9 @@ def wait_for(what: Callable[[], object], within_s: float = 10.0) -> None:
     while not what():
         assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
         time.sleep(0.02)
+
+
+CHANNELS = ("ticker", "trade", "market_lifecycle_v2")
 
 
 class Recorded:
@@ -116,3 +120,13 @@ def kalshi_keys(key_files: Mapping[str, Path], count: int) -> dict[str, str]:
         found[f"KALSHI_API_KEY_{slot}"] = f"key-{slot}"
         found[f"KALSHI_PRIVATE_KEY_{slot}_PATH"] = str(key_files[f"key-{slot}"])
     return found
+
+
+def wait_until_subscribed(kalshi: KalshiScript, within_s: float = 10.0) -> None:
+    """Wait until every channel is carried by some connection."""
+    wait_for(lambda: all(kalshi.carriers(channel) for channel in CHANNELS), within_s)
+
+
+def wait_until_live(recorded: Recorded, *names: str, within_s: float = 10.0) -> None:
+    """Wait until these connections report that they are live."""
+    wait_for(lambda: set(names) <= recorded.live(), within_s)

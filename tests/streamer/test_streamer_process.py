@@ -10,23 +10,18 @@ from pathlib import Path
 
 import pytest
 from scripted_exchange import KalshiScript, PolygonScript
-from streamer_harness import Launch, Recorded, kalshi_keys, wait_for
+from streamer_harness import (
+    Launch,
+    Recorded,
+    wait_for,
+    wait_until_live,
+    wait_until_subscribed,
+)
 
 from hadron_tasks.book_requests import SNAPSHOTS_WANTED_KEY, ask_for_snapshots
 from hadron_tasks.feed_health import ConnectionState
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import GapCause, connection_of
-from streamer.leases import lease_key
-
-CHANNELS = ("ticker", "trade", "market_lifecycle_v2")
-
-
-def wait_until_subscribed(kalshi: KalshiScript, within_s: float = 10.0) -> None:
-    wait_for(lambda: all(kalshi.carriers(channel) for channel in CHANNELS), within_s)
-
-
-def wait_until_live(recorded: Recorded, *names: str, within_s: float = 10.0) -> None:
-    wait_for(lambda: set(names) <= recorded.live(), within_s)
 
 
 def test_streams_every_frame_in_order_and_stops_clean(
@@ -176,162 +171,6 @@ def test_a_silent_exchange_is_left_and_the_hole_recorded(
     wait_for(lambda: kalshi.handshakes == 2)
     wait_for(lambda: bool(recorded.gaps()))
     wait_for(lambda: "nothing received" in recorded.reports()["kalshi-1"].last_error)
-
-
-def test_four_keys_are_shared_and_taken_over(
-    kalshi: KalshiScript, launch: Launch, recorded: Recorded, key_files: Mapping[str, Path]
-) -> None:
-    keys = kalshi_keys(key_files, 4)
-    names = [f"kalshi-{slot}" for slot in range(1, 5)]
-    first = launch(**keys)
-    wait_until_live(recorded, *names)
-    wait_until_subscribed(kalshi)
-    # The second gets its half of the keys, and no feed has a hole from that.
-    second = launch(**keys)
-
-    def holders() -> list[int]:
-        return [int(recorded.reports()[name].streamer.rpartition(":")[2]) for name in names]
-
-    wait_for(lambda: sorted(holders()) == sorted([first.process.pid, second.process.pid] * 2), 15)
-    wait_until_live(recorded, *names)
-    wait_for(lambda: all(len(kalshi.carriers(channel)) == 1 for channel in CHANNELS))
-    assert recorded.gaps() == []
-    kalshi.send("trade", 20)
-    sent = kalshi.send("ticker", 20)
-    wait_for(lambda: recorded.holds(sent))
-    # Kill the one that carries the ticker channel.
-    slot = kalshi.carriers("ticker")[0].rpartition("-")[2]
-    owner = holders()[int(slot) - 1]
-    victim, heir = (first, second) if first.process.pid == owner else (second, first)
-    killed_ns = time.time_ns()
-    victim.kill()
-    wait_for(lambda: kalshi.carriers("ticker"), 30)
-    wait_for(lambda: holders() == [heir.process.pid] * 4, 30)
-    wait_until_live(recorded, *names)
-    assert (time.time_ns() - killed_ns) / 1e9 < 30
-    assert kalshi.doubled_keys == 0
-    assert all(kalshi.carriers(channel) for channel in CHANNELS)
-    deaths = [gap for gap in recorded.gaps() if gap.cause is GapCause.STREAMER_DEATH]
-    assert any(
-        gap.from_ns <= killed_ns <= gap.to_ns and gap.channel in (None, "ticker") for gap in deaths
-    )
-    assert heir.terminate() == 0
-
-
-def test_a_killed_streamer_leaves_a_gap_to_the_next(
-    kalshi: KalshiScript, launch: Launch, recorded: Recorded
-) -> None:
-    first = launch()
-    wait_until_subscribed(kalshi)
-    sent = kalshi.send("trade", 50)
-    wait_for(lambda: recorded.holds(sent))
-    last_ns = recorded.entries()[-1].received_ns
-    first.kill()
-    launch()
-    wait_for(lambda: bool(recorded.gaps()), 15)
-    (gap,) = recorded.gaps()
-    assert (gap.cause, gap.connection) == (GapCause.STREAMER_DEATH, "kalshi-1")
-    assert last_ns <= gap.from_ns < gap.to_ns
-    assert gap.to_ns > time.time_ns() - 5e9
-
-
-def test_a_restart_in_order_leaves_a_gap_named_shutdown(
-    kalshi: KalshiScript, launch: Launch, recorded: Recorded
-) -> None:
-    first = launch()
-    wait_until_subscribed(kalshi)
-    wait_until_live(recorded, "kalshi-1")
-    sent = kalshi.send("trade", 5)
-    wait_for(lambda: recorded.holds(sent))
-    assert first.terminate() == 0
-    launch()
-    wait_for(lambda: bool(recorded.gaps()), 5)
-    (gap,) = recorded.gaps()
-    assert gap.cause is GapCause.SHUTDOWN
-
-
-def test_a_stolen_lease_closes_the_connection_at_once(
-    kalshi: KalshiScript, launch: Launch, recorded: Recorded
-) -> None:
-    launch()
-    wait_until_live(recorded, "kalshi-1")
-    recorded.client.set(lease_key("kalshi", "1"), "another", px=60_000)
-    wait_for(lambda: not kalshi.subscribers, 3)
-    wait_for(lambda: any(name.startswith("kalshi@") for name in recorded.reports()))
-    assert recorded.client.get(lease_key("kalshi", "1")) == b"another"
-
-
-def test_redis_restarted_empty_keeps_connections_and_leases(
-    kalshi: KalshiScript, launch: Launch, recorded: Recorded, redis_server: RedisServer
-) -> None:
-    """A second replica waits for a key; Redis loses everything; the holder keeps its key."""
-    holder = launch()
-    wait_until_live(recorded, "kalshi-1")
-    launch()
-    wait_for(lambda: any(name.startswith("kalshi@") for name in recorded.reports()))
-    redis_server.kill()
-    for file in redis_server.directory.rglob("*.aof*"):
-        if file.is_file():
-            file.unlink()
-    sent = kalshi.send("trade", 100)
-    time.sleep(1.0)
-    redis_server.start()
-    wait_for(lambda: recorded.holds(sent))
-    wait_for(lambda: recorded.client.get(lease_key("kalshi", "1")) is not None)
-    time.sleep(3.0)
-    value = recorded.client.get(lease_key("kalshi", "1"))
-    assert value is not None
-    assert f":{holder.process.pid}:".encode() in value
-    assert kalshi.handshakes == 1
-
-
-def test_redis_restarted_empty_moves_nothing_between_live_streamers(
-    kalshi: KalshiScript,
-    launch: Launch,
-    recorded: Recorded,
-    redis_server: RedisServer,
-    key_files: Mapping[str, Path],
-) -> None:
-    keys = kalshi_keys(key_files, 2)
-    launch(**keys)
-    launch(**keys)
-    wait_until_live(recorded, "kalshi-1", "kalshi-2")
-    wait_for(lambda: len({r.streamer for r in recorded.reports().values() if r.frames}) == 2, 15)
-    wait_for(lambda: all(len(kalshi.carriers(channel)) == 1 for channel in CHANNELS))
-    handshakes, carriers = kalshi.handshakes, [kalshi.carriers(channel) for channel in CHANNELS]
-    redis_server.kill()
-    for file in redis_server.directory.rglob("*.aof*"):
-        if file.is_file():
-            file.unlink()
-    sent = kalshi.send("trade", 50) + kalshi.send("ticker", 50)
-    redis_server.start()
-    wait_for(lambda: recorded.holds(sent))
-    wait_until_live(recorded, "kalshi-1", "kalshi-2")
-    time.sleep(3.5)
-    assert kalshi.handshakes == handshakes
-    assert [kalshi.carriers(channel) for channel in CHANNELS] == carriers
-    assert recorded.gaps() == []
-
-
-def test_redis_away_and_sigterm_the_next_streamer_finds_all(
-    kalshi: KalshiScript, launch: Launch, recorded: Recorded, redis_server: RedisServer
-) -> None:
-    first = launch()
-    wait_until_live(recorded, "kalshi-1")
-    sent = kalshi.send("trade", 100)
-    wait_for(lambda: recorded.holds(sent))
-    redis_server.stop()
-    sent += kalshi.send("trade", 300)
-    time.sleep(1.0)
-    assert first.terminate() == 0
-    redis_server.start()
-    launch()
-    wait_for(lambda: recorded.holds(sent))
-    assert recorded.data_in_order(sent)
-    wait_for(lambda: bool(recorded.gaps()), 10)
-    (gap,) = recorded.gaps()
-    spooled_ns = max(e.received_ns for e in recorded.entries() if e.data == sent[-1])
-    assert gap.from_ns >= spooled_ns
 
 
 def test_books_follow_the_markets_that_open_and_close(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -21,22 +20,6 @@ from hadron_tasks.venues.rest.errors import RequestBudgetExhausted
 from hadron_tasks.venues.rest.rate_limit import FIRST_PAUSE_S, SLOWED_TO, Grant
 
 MARKETS = "GET /markets"
-
-
-@pytest.fixture(scope="module")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def client(shared_redis: RedisServer) -> Iterator[redis.Redis]:
-    """A client of an empty Redis."""
-    with redis.Redis.from_url(shared_redis.url) as opened:
-        opened.flushall()
-        yield opened
 
 
 def _bucket(client: redis.Redis, account: str = "test") -> TokenBucket:

@@ -19,7 +19,6 @@ from structlog.testing import capture_logs
 from venues.scripted_api import scripted_api, send
 
 from hadron_tasks.errors import ConfigurationError
-from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.settings import Settings
 from hadron_tasks.venues.polygon.rest import PolygonRest, plan_limit
 from hadron_tasks.venues.polygon.rest_lists import TickerFilter, TradeFilter, cursor_of
@@ -43,22 +42,6 @@ MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
 MIDNIGHT_MS = int(MIDNIGHT.timestamp() * 1000)
 PLENTY = {"rate": 0.0, "polygon_requests_per_minute": 100_000}
 KEY = SecretStr("simulated-polygon-key")
-
-
-@pytest.fixture(scope="module")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def client(shared_redis: RedisServer) -> Iterator[redis.Redis]:
-    """A client of an empty Redis."""
-    with redis.Redis.from_url(shared_redis.url) as opened:
-        opened.flushall()
-        yield opened
 
 
 @pytest.fixture
