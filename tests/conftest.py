@@ -39,26 +39,31 @@ TEMPLATE = "hadron_template"
 """A migrated, empty database that each test's database is copied from."""
 
 
-LIGHT_FLEETS = frozenset(
-    {"test_deployment_guide", "test_lifeline", "test_new_tickers", "test_schedule"}
+HEAVY_FLEETS = frozenset(
+    {"test_storm", "test_nothing_is_lost", "test_compose_fleet", "test_planted_arbitrage"}
 )
-"""Tests of fleets that may run beside another fleet: little flows, nothing waits for a core."""
+"""Tests of fleets in which so much flows, or so much is to happen in time, that they want a core
+for themselves."""
 
 
+# First, for xdist reads the groups before conftests are asked.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fleets run one at a time, from the start to nearly the end, on one test worker.
+    """Heavy fleets run one at a time, from the start, on one test worker.
 
-    A fleet in a storm needs a core for itself. The other worker does all the rest meanwhile, and
-    the light fleets at the end.
+    The other does all the rest meanwhile. The light fleets come last, on both; those of a module
+    that share a fleet on one.
     """
     order = {}
     for item in items:
-        is_fleet = item.get_closest_marker("fleet") is not None
-        is_light = item.path.stem in LIGHT_FLEETS
-        if is_fleet:
-            group = "light fleets" if is_light else "fleets"
+        if item.get_closest_marker("fleet") is None:
+            order[item] = 1
+            continue
+        is_heavy = item.path.stem in HEAVY_FLEETS
+        order[item] = 0 if is_heavy else 2
+        if is_heavy or "start_shared_fleet" in item.fixturenames:  # type: ignore[attr-defined]
+            group = "heavy fleets" if is_heavy else item.path.stem
             item.add_marker(pytest.mark.xdist_group(group))
-        order[item] = 0 if is_fleet and not is_light else 2 if is_fleet else 1
     items.sort(key=order.__getitem__)
 
 
