@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from venues.kalshi_rest_clients import QUICK_S, client_of, strike
+from venues.kalshi_rest_clients import QUICK_S, UNHURRIED_S, client_of, strike
 from venues.scripted_api import scripted_api, send
 
 from hadron_tasks.errors import ConfigurationError
@@ -32,6 +32,11 @@ from hadron_tasks.venues.rest.errors import (
 from streamer.simulator.simulator import Simulator
 
 
+def timeouts_for(kind: str) -> tuple[float, float]:
+    """The client's, for a fault."""
+    return QUICK_S if kind == "hang" else UNHURRIED_S
+
+
 @pytest.mark.parametrize(
     ("kind", "changes"),
     [
@@ -44,10 +49,11 @@ from streamer.simulator.simulator import Simulator
     ],
 )
 def test_what_may_pass_is_tried_again(
-    rest: KalshiRest, exchange: Simulator, kind: str, changes: dict[str, Any]
+    exchange: Simulator, bucket: TokenBucket, kind: str, changes: dict[str, Any]
 ) -> None:
     strike(exchange, kind, count=TRIES - 1, **changes)
-    assert len(rest.page(MARKETS).items) == 1000
+    with client_of(exchange, bucket, timeouts_s=timeouts_for(kind)) as rest:
+        assert len(rest.page(MARKETS).items) == 1000
     assert exchange.rest.stats.requests == TRIES
 
 
@@ -63,14 +69,17 @@ def test_what_may_pass_is_tried_again(
     ],
 )
 def test_what_does_not_pass_is_told_after_three_tries(
-    rest: KalshiRest,
     exchange: Simulator,
+    bucket: TokenBucket,
     kind: str,
     changes: dict[str, Any],
     error: type[RestError],
 ) -> None:
     strike(exchange, kind, count=100, **changes)
-    with pytest.raises(error, match="GET /markets") as raised:
+    with (
+        client_of(exchange, bucket, timeouts_s=timeouts_for(kind)) as rest,
+        pytest.raises(error, match="GET /markets") as raised,
+    ):
         rest.page(MARKETS)
     assert raised.value.retryable
     assert exchange.rest.stats.requests == TRIES
