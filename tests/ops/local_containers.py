@@ -94,8 +94,12 @@ class Container:
         try:
             code = self.process.wait(max(0.0, left_s))
         except subprocess.TimeoutExpired:
+            # A Celery worker writes down then what each of its threads is at.
+            self.process.send_signal(signal.SIGUSR1)
+            time.sleep(1.0)
             self.kill()
-            raise AssertionError(f"{self.name} outlived its grace period\n{self.tail()}") from None
+            told = self.tail(12_000)
+            raise AssertionError(f"{self.name} outlived its grace period\n{told}") from None
         assert code in (0, -signal.SIGTERM), f"{self.name} ended with {code}\n{self.tail()}"
 
     def kill(self) -> None:
@@ -106,9 +110,9 @@ class Container:
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def tail(self) -> str:
+    def tail(self, characters: int = 2500) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return f"--- {self.name}: {' '.join(self.command)}\n{text[-2500:]}"
+        return f"--- {self.name}: {' '.join(self.command)}\n{text[-characters:]}"
 
 
 @dataclass

@@ -24,7 +24,7 @@ from docker_stand_in import DockerStandIn
 from local_containers import LocalFleet
 
 from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState, is_fresh, parse_reports
-from hadron_tasks.local.reconcile import settle
+from hadron_tasks.local.reconcile import VenueAccount, settle
 from hadron_tasks.simulator_file import SimulatorFile
 from hadron_tasks.status import read_streams
 from hadron_tasks.store.accounts import Counts
@@ -145,7 +145,7 @@ def test_every_procedure_loses_and_doubles_nothing(person: Person) -> None:
     (account,) = settle_accounts(person, since)
     assert account.sent
     assert account.duplicates == 0
-    assert account.missing_unexplained == 0, account.differences[:10]
+    assert account.missing_unexplained == 0, what_is_missing(person, account)
     assert account.dead_letters == 0
 
 
@@ -196,7 +196,20 @@ def scales_and_rotates_a_key(person: Person) -> None:
     person.until_flowing()
 
 
-def settle_accounts(person: Person, since: datetime) -> list[Any]:
+def what_is_missing(person: Person, account: VenueAccount) -> str:
+    """Every message that is missing and that no gap record explains, and all gap records."""
+    lines = [
+        f"{one.sent_at:%H:%M:%S.%f} {one.kind} {one.connections}"
+        for one in sorted(account.differences, key=lambda one: one.sent_at)
+        if not one.in_gap
+    ]
+    gaps = person.query(
+        "SELECT connection, channel, cause, from_time, to_time, carried FROM feed_gaps ORDER BY 4"
+    )
+    return "\n".join([*lines, *(" ".join(map(str, gap)) for gap in gaps)])
+
+
+def settle_accounts(person: Person, since: datetime) -> list[VenueAccount]:
     # The exchange calls connections after its own keys, of which the third became our second.
     ledger = person.directory / "ledger"
     ledger.write_text(person.ledger.read_text().replace("kalshi-3", "kalshi-2"))
