@@ -6,9 +6,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from itertools import count
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConcurrencyError, ConnectionClosed
 from websockets.http11 import Request, Response
 
@@ -18,12 +17,12 @@ from hadron_tasks.venues.kalshi.signing import (
     TIMESTAMP_HEADER,
     verify_signature,
 )
-from streamer.simulator.authentication import Refusals
 from streamer.simulator.connections import LiveConnection, transport_of
 from streamer.simulator.kalshi_exchange import KalshiExchange
 from streamer.simulator.kalshi_session import KalshiSession, SessionLimits
 from streamer.simulator.keys import SimulatedKey
 from streamer.simulator.outbox import Outbox, Records
+from streamer.simulator.websocket_server import WebSocketServer
 
 PATH = "/trade-api/ws/v2"
 _CLOCK_SKEW_MS = 30_000
@@ -31,8 +30,8 @@ _MISSED_PONGS = 3
 _HEARTBEAT = b"heartbeat"
 
 
-class KalshiServer:
-    """Accepts clients and holds their conversations; data is sent by the emitter."""
+class KalshiServer(WebSocketServer):
+    """Kalshi's conduct: who is admitted, and what is talked."""
 
     def __init__(
         self,
@@ -42,35 +41,11 @@ class KalshiServer:
         records: Records,
         heartbeat_s: float,
     ) -> None:
+        super().__init__(records)
         self.exchange = exchange
-        self.refusals = Refusals()
-        self.connections: list[LiveConnection] = []
         self._keys = {key.key_id: key for key in keys}
         self._limits = limits
-        self._records = records
         self._heartbeat_s = heartbeat_s
-        self._ordinals = count(1)
-        self._server: Server | None = None
-
-    async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port."""
-        self._server = await serve(
-            self._converse,
-            host,
-            port,
-            process_request=self._admit,
-            compression=None,
-            ping_interval=None,
-            close_timeout=2,
-        )
-        chosen: int = next(iter(self._server.sockets)).getsockname()[1]
-        return chosen
-
-    async def stop(self) -> None:
-        """Close every connection with 1001 and stop listening."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
 
     def _admit(self, websocket: ServerConnection, request: Request) -> Response | None:
         """Answer the handshake: None admits, a response refuses."""

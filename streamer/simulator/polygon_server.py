@@ -6,15 +6,13 @@ import asyncio
 import hmac
 import json
 from http import HTTPStatus
-from itertools import count
 from random import Random
 from typing import Any
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from streamer.simulator.authentication import Refusals
 from streamer.simulator.connections import LiveConnection, transport_of
 from streamer.simulator.outbox import PolygonOutbox, Records
 from streamer.simulator.polygon_exchange import (
@@ -23,45 +21,22 @@ from streamer.simulator.polygon_exchange import (
     PolygonExchange,
     plain_symbol,
 )
+from streamer.simulator.websocket_server import WebSocketServer
 
 _AUTHENTICATE_WITHIN_S = 30.0
 _POLICY_VIOLATION = 1008
 
 
-class PolygonServer:
-    """Accepts clients and holds their conversations; data is sent by the emitter."""
+class PolygonServer(WebSocketServer):
+    """Polygon's conduct: who is admitted, and what is talked."""
 
     def __init__(
         self, exchange: PolygonExchange, api_key: str, records: Records, rng: Random
     ) -> None:
+        super().__init__(records)
         self.exchange = exchange
-        self.refusals = Refusals()
-        self.connections: list[LiveConnection] = []
         self._api_key = api_key
-        self._records = records
         self._rng = rng
-        self._ordinals = count(1)
-        self._server: Server | None = None
-
-    async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port."""
-        self._server = await serve(
-            self._converse,
-            host,
-            port,
-            process_request=self._admit,
-            compression=None,
-            ping_interval=None,
-            close_timeout=2,
-        )
-        chosen: int = next(iter(self._server.sockets)).getsockname()[1]
-        return chosen
-
-    async def stop(self) -> None:
-        """Close every connection with 1001 and stop listening."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
 
     def _admit(self, websocket: ServerConnection, request: Request) -> Response | None:
         if self.refusals.is_away:
