@@ -93,7 +93,12 @@ class PostgresServer:
         self._wait_until_ready(cluster)
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
-        """Make the database ``name`` if it is not there; returns its address."""
+        """Make the database ``name`` if it is not there; returns its address.
+
+        A template of one's own is copied file by file: that is far quicker than writing each of
+        its pages to the log, which is the default.
+        """
+        strategy = "WAL_LOG" if template == "template1" else "FILE_COPY"
         connection = psycopg2.connect(self.url)
         connection.autocommit = True
         try:
@@ -101,8 +106,8 @@ class PostgresServer:
                 cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
                 if cursor.fetchone() is None:
                     cursor.execute(
-                        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                            sql.Identifier(name), sql.Identifier(template)
+                        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
+                            sql.Identifier(name), sql.Identifier(template), sql.SQL(strategy)
                         )
                     )
         finally:
