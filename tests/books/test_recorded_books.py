@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from msgspec.structs import replace
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from recorded_session import BOOKS, QUIET, Recorder, books_of, rebuilt_books, store
 from simulator.exchange_clients import kalshi, run
@@ -183,15 +184,15 @@ def test_an_older_chain_is_fetched_when_the_newest_one_died(by_hand: PgConnectio
 
 def test_a_message_of_the_book_that_could_not_be_read_is_told(by_hand: PgConnection) -> None:
     good = frame(60, LIFE, 7, "1.00")
-    store(by_hand, [good._replace(data=good.data.replace(b'"1.00"', b'"one"'))])
+    store(by_hand, [replace(good, data=good.data.replace(b'"1.00"', b'"one"'))])
     assert sizes(by_hand, START + timedelta(seconds=40)) == ("12.00", [])
     assert sizes(by_hand) == ("8.00", [Doubt.UNREAD_FRAMES])
-    other = good._replace(data=good.data.replace(b"-A", b"-B").replace(b'"1.00"', b'"one"'))
+    other = replace(good, data=good.data.replace(b"-A", b"-B").replace(b'"1.00"', b'"one"'))
     with by_hand, by_hand.cursor() as cursor:
         cursor.execute("DELETE FROM dead_letters")
     store(by_hand, [other])
     assert sizes(by_hand) == ("8.00", [])
-    store(by_hand, [good._replace(data=good.data[:40])])
+    store(by_hand, [replace(good, data=good.data[:40])])
     assert sizes(by_hand) == ("8.00", [Doubt.UNREAD_FRAMES])
 
 
@@ -249,12 +250,12 @@ def test_a_difference_from_the_exchange_is_told_from_when_it_may_have_begun(
 def test_many_books_take_as_many_queries_as_one(connection: PgConnection) -> None:
     tickers = [f"KXMANY-26NOV21-T{n}" for n in range(40)]
     frames = [
-        one._replace(data=one.data.replace(TICKER.encode(), ticker.encode()))
+        replace(one, data=one.data.replace(TICKER.encode(), ticker.encode()))
         for ticker in tickers
         for one in (frame(0, LIFE, 1), frame(1, LIFE, 2, "3.00"))
     ]
     store(
-        connection, [one._replace(received_ns=one.received_ns + n) for n, one in enumerate(frames)]
+        connection, [replace(one, received_ns=one.received_ns + n) for n, one in enumerate(frames)]
     )
     found = rebuilt_books(connection, tickers)
     assert {str(one.rebuilt.book.bids("yes")[0].size) for one in found.values()} == {"13.00"}
