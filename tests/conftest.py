@@ -40,10 +40,16 @@ TEMPLATE = "hadron_template"
 
 
 HEAVY_FLEETS = frozenset(
-    {"test_storm", "test_nothing_is_lost", "test_compose_fleet", "test_planted_arbitrage"}
+    {
+        "test_storm",
+        "test_nothing_is_lost",
+        "test_planted_arbitrage",
+        "test_compose_fleet",
+        "test_deployment_guide",
+    }
 )
 """Tests of fleets in which so much flows, or so much is to happen in time, that they want a core
-for themselves."""
+for themselves; and such as take so long that the run would end with one worker waiting."""
 
 
 # First, for xdist reads the groups before conftests are asked.
