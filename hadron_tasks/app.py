@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Collection
 from typing import Any
@@ -11,6 +12,7 @@ from celery import Celery
 from celery.schedules import crontab
 from celery.signals import setup_logging, worker_process_init
 from kombu import Exchange, Queue
+from kombu.transport import TRANSPORT_ALIASES
 
 from hadron_tasks.beat_health import KEY_PREFIX as BEAT_KEY_PREFIX
 from hadron_tasks.errors import ConfigurationError
@@ -50,9 +52,9 @@ CRAWL_WATCH_EVERY_S = 30.0
 LOOK_UP_NEW_EVERY_S = 60.0
 LOOK_UP_NEW_POLYGON_EVERY_S = 15.0
 """Polygon's free plan allows a request every twelve seconds, and none is waited for."""
-PLAN_BACKFILLS_EVERY_S = 15.0
 WATCH_EVERY_S = 5.0
 """A stretch of watching prices is a little shorter."""
+PLAN_BACKFILLS_EVERY_S = 15.0
 """How often beat looks for gaps that can be filled, and for runs whose task was lost."""
 CHECK_BOOKS_EVERY_S = 180.0
 """How often some rebuilt order books are compared with the exchange's own."""
@@ -65,6 +67,14 @@ WATCH_AUDITS_EVERY_S = 10.0
 VISIBILITY_TIMEOUT_S = 120
 # No soft limit: it would raise in the middle of a batch, and look like that batch's fault.
 TIME_LIMIT_S = 90
+
+
+# What reads queues here is ours: what is on one and is no message becomes a dead letter. Under the
+# usual name, because Flower asks a broker for its queues by the scheme of its address.
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "hadron_tasks.tasks.broker:Transport"))
+
+# What a task was given and what it counted are what Flower's list is looked at for.
+os.environ.setdefault("FLOWER_TASKS_COLUMNS", "name,args,result,state,received,runtime,worker")
 
 
 def make_app(settings: Settings) -> Celery:
@@ -102,7 +112,6 @@ def make_app(settings: Settings) -> Celery:
             "health_check_interval": 10,
         },
         # What reaches no task is a dead letter all the same.
-        broker_transport="hadron_tasks.tasks.broker:Transport",
         worker_consumer="hadron_tasks.tasks.lost_work:LetterConsumer",
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -43,6 +43,9 @@ QUIET_WITHIN_S = 30.0
 
 Say = Callable[[str], None]
 
+FLOWER_PORT = 5555
+"""Where Flower is, unless something else is there."""
+
 
 @dataclass(frozen=True, slots=True)
 class FleetOptions:
@@ -256,7 +259,7 @@ class Fleet:
             )
         self._run("beat", *celery, "beat")
         if self.options.flower:
-            port = free_port()
+            port = free_port(rather=FLOWER_PORT)
             self._run(
                 "flower",
                 *(*celery, "flower", "--address=127.0.0.1", f"--port={port}"),

@@ -20,10 +20,15 @@ MAX_MEMORY_BYTES = 2 * 1024**3
 """Millions of frames; above the memory mark streamers use their spool instead."""
 
 
-def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on at this moment."""
+def free_port(rather: int = 0) -> int:
+    """A TCP port on 127.0.0.1 that nothing listens on now: ``rather``, if it is one."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        # As servers do: a port whose last connections are being forgotten counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", rather))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 

@@ -40,7 +40,7 @@ class _Channel(kombu_redis.Channel):  # type: ignore[misc]
 
 
 class Transport(kombu_redis.Transport):  # type: ignore[misc]
-    """The ``broker_transport`` of every worker."""
+    """What ``redis://`` is in every process of the application (see ``app.py``)."""
 
     Channel = _Channel
 

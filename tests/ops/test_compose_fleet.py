@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -19,6 +19,7 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+from flower_page import ask, browser, newest_tasks, seen
 from local_containers import LocalFleet
 
 from hadron_tasks import beat_health
@@ -31,7 +32,7 @@ from hadron_tasks.worker_health import read_reports
 pytestmark = pytest.mark.fleet
 
 VENUES = ("kalshi", "polygon")
-RATE = 1000
+RATE = 5000
 TAKEN_OVER_WITHIN_S = 60.0
 
 
@@ -92,11 +93,38 @@ def check_what_people_look_at(fleet: LocalFleet) -> None:
     flower = f"http://{fleet.address('5555')}/"
     with pytest.raises(urllib.error.HTTPError, match="401"):
         ask(flower)
-    assert "worker@worker-1" in ask(flower + "workers", fleet.secret("flower_auth"))
+    check_flower(flower, fleet.secret("flower_auth"), fleet)
     told = ask(f"http://{fleet.address('9309')}/metrics")
     assert 'hadron_venue_live_connections{venue="kalshi"} 4.0' in told
     assert 'hadron_workers{queue="rest"} 1.0' in told
     assert 'hadron_disk_free_bytes{volume="postgres"}' in told
+
+
+def check_flower(flower: str, login: str, fleet: LocalFleet) -> None:
+    """Tasks, in words that say what they did and for whom; more and more of them; the queues."""
+
+    def drained() -> list[dict[str, Any]]:
+        _, tasks = newest_tasks(flower, login)
+        drains = [task for task in tasks if task["name"] == "hadron.drain_raw"]
+        return [task for task in drains if "'frames':" in (task["result"] or "")]
+
+    until(drained, 30, fleet)
+    known, tasks = newest_tasks(flower, login)
+    until(lambda: newest_tasks(flower, login)[0] > known, 30, fleet)
+    assert {task["args"] for task in drained()} <= {"['kalshi']", "['polygon']"}
+    for task in tasks:
+        assert task["name"].startswith("hadron.")
+        assert len(task["args"]) < 80
+    queues = ask(f"{flower}broker", login)
+    assert all(name in queues for name in ("drain", "maintenance", "markets", "rest"))
+    assert fleet.secret("redis_password") not in queues
+    if program := browser():
+        text = seen(program, f"{flower}workers", login)
+        assert re.search(r"worker@worker-1 Online \d+ [1-9]", text), text
+        text = seen(program, f"{flower}tasks", login)
+        assert re.search(r"hadron\.drain_raw \['kalshi'\] \{'frames': \d+, 'ticks': \d+", text), (
+            text
+        )
 
 
 def check_names_and_keys(client: redis.Redis) -> None:
@@ -134,14 +162,6 @@ def check_nothing_was_left(fleet: LocalFleet) -> None:
     """A container's own file system is read-only: nothing may be written into it."""
     for container in fleet.containers.values():
         assert list(container.directory.iterdir()) == [], container.name
-
-
-def ask(url: str, login: str = "") -> str:
-    headers = (
-        {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
-    )
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as reply:
-        return str(reply.read().decode())
 
 
 def control(fleet: LocalFleet, verb: str) -> Any:
