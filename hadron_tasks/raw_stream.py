@@ -104,8 +104,14 @@ class GapCause(StrEnum):
     STREAMER_DEATH = "streamer_death"
     SHUTDOWN = "shutdown"
     SPOOL_LOSS = "spool_loss"
+    REDIS_LOSS = "redis_loss"
+    """Redis came back older than what it had acknowledged, by more than can be sent again."""
     AUDIT = "audit"
     """A comparison with the exchange's own trades found some that are not stored."""
+
+
+LOST_BY_US = frozenset({GapCause.SPOOL_LOSS, GapCause.REDIS_LOSS})
+"""Causes behind the socket: the connection lived on, and the exchange sends no new snapshot."""
 
 
 class FeedGap(BaseModel):

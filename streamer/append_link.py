@@ -189,6 +189,21 @@ class AppendLink:
         backlog, active = replies[-2:]
         return Appended(backlog, active)
 
+    async def continuity(self) -> dict[str, int]:
+        """Of each connection, up to when Redis says that its feed is safe (nanoseconds).
+
+        Raises:
+            StreamUnavailable: Redis does not answer.
+        """
+        self._parser.expected = 1
+        try:
+            await self._connection.send_command("HGETALL", CONTINUITY_KEY)
+            reply = await self._connection.read_response(disable_decoding=True)
+        except (RedisError, OSError) as error:
+            raise StreamUnavailable(f"Redis does not say what it has: {error}") from error
+        names, times = reply[::2], reply[1::2]  # the link speaks RESP2
+        return {name.decode(): int(at) for name, at in zip(names, times, strict=True)}
+
     async def close(self) -> None:
         """Drop the connection."""
         await self._connection.disconnect(nowait=True)

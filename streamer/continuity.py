@@ -28,7 +28,12 @@ def gap_record(
 ) -> FeedGap:
     """A gap record whose id follows from where the hole begins, so a repeated one is one row."""
     from_seq, to_seq = (jump.last_seq, jump.next_seq) if jump else (None, None)
-    identity = (venue, connection, channel, cause.value, from_ns, sid, from_seq, to_seq)
+    identity: tuple[object, ...] = (
+        *(venue, connection, channel, cause.value, from_ns, sid, from_seq, to_seq),
+    )
+    if cause is GapCause.REDIS_LOSS:
+        # Every streamer that ever held the connection tells it up to what it knew itself.
+        identity += (to_ns,)
     return FeedGap(
         gap_id=uuid5(_NAMESPACE, "|".join(map(str, identity))),
         venue=venue,

@@ -316,7 +316,8 @@ class Pool:
             note_up(pipeline, name, self._up(lease))
             note_record(pipeline, name, self._record(member))
             heard = session.heard_ns
-            if self._publisher.idle and heard and session.continuity.open_since_ns is None:
+            safe = self._publisher.idle and self._publisher.judged_run_id == self._run_id
+            if safe and heard and session.continuity.open_since_ns is None:
                 # A quiet connection that still hears pings has no hole before now.
                 pipeline.hset(CONTINUITY_KEY, name, heard)
         if len(pipeline):

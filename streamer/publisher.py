@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,8 @@ import structlog
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
-from hadron_tasks.raw_stream import FeedGap
+from hadron_tasks.raw_stream import FeedGap, parse_entries, stream_key
+from streamer.acknowledged import MARK_KIND, Acknowledged, forgotten_before
 from streamer.append_link import Appended, AppendLink, gap_entry
 from streamer.spool import Entry, Spool, orphans
 from streamer.spool_losses import SpoolLosses
@@ -53,6 +53,8 @@ class PublisherOptions:
     flush_max_frames: int
     memory_mark: float
     spool_max_bytes: int
+    keep_acknowledged_s: float = KEEP_ACKNOWLEDGED_S
+    """How long what Redis acknowledged is kept, to be sent again when it forgets it."""
 
 
 class Publisher:
@@ -81,7 +83,7 @@ class Publisher:
         self._waiting_for_room: list[Callable[[], None]] = []
         self._link: AppendLink | None = None
         self._run_id: str | None = None
-        self._acknowledged: deque[tuple[float, Sequence[Entry]]] = deque()
+        self._acknowledged = Acknowledged(venue, options.keep_acknowledged_s)
         self._memory_full = False
         self._spooling = False
         self._losses = SpoolLosses(venue)
@@ -122,6 +124,12 @@ class Publisher:
         """How often a loss on this way was over and told: what builds upon every frame, as order
         books do, is to begin anew then."""
         return self._losses.times_told
+
+    @property
+    def judged_run_id(self) -> str | None:
+        """The life of Redis that was held against what we know; only of that one may anybody say
+        that a feed is safe until now."""
+        return self._run_id if self._link is not None else None
 
     @property
     def spool_bytes(self) -> int:
@@ -225,13 +233,42 @@ class Publisher:
         batch = self._spool.peek(self._options.flush_max_frames, BATCH_BYTES)
         if self._spool.torn:
             self._report_torn()
-        if batch and await self._append(batch):
+        if batch and await self._append_spooled(batch):
             self._spool.discard()
         if self._spool.empty:
             self._spooling = False
             self._queue[:0] = self._losses.untold(time.time_ns())
             self._losses.told()
             self._log.info("spool is empty; frames go straight to Redis")
+
+    async def _append_spooled(self, batch: Sequence[Entry]) -> bool:
+        """Append, and tell what Redis forgot of all that came before it went to the spool."""
+        link = self._link
+        if link is None or batch[0][3] != MARK_KIND:
+            return await self._append(batch)
+        try:
+            safe_until = await link.continuity()
+        except StreamUnavailable as error:
+            await self._refused(error)
+            return False
+        gaps = forgotten_before(self.venue, batch[0], safe_until)
+        self._note_forgotten(gaps)
+        batch = [*map(gap_entry, gaps), *batch[1:]]
+        return not batch or await self._append(batch)
+
+    def _note_forgotten(self, gaps: Sequence[FeedGap]) -> None:
+        if gaps:
+            self._losses.told_elsewhere()
+            self._log.error(
+                "Redis is older than what it had acknowledged; the stretch is told as gaps",
+                connections=sorted(gap.connection for gap in gaps),
+                seconds=round(max(gap.to_ns - gap.from_ns for gap in gaps) / 1e9, 1),
+            )
+
+    async def _refused(self, error: StreamUnavailable) -> None:
+        self._log.warning("Redis takes no frames; they go to the spool", reason=str(error))
+        self._next_attempt = time.monotonic() + RETRY_S
+        await self._drop_link()
 
     async def _append(self, batch: Sequence[Entry]) -> bool:
         """Whether Redis acknowledged the batch."""
@@ -243,17 +280,13 @@ class Publisher:
         try:
             appended = await link.append(self.venue, batch)
         except StreamUnavailable as error:
-            self._log.warning("Redis takes no frames; they go to the spool", reason=str(error))
-            self._next_attempt = time.monotonic() + RETRY_S
-            await self._drop_link()
+            await self._refused(error)
             return False
         finally:
             self._in_flight = 0
         now = time.monotonic()
         self._batch_took_s = now - began
-        self._acknowledged.append((now, batch))
-        while self._acknowledged[0][0] < now - KEEP_ACKNOWLEDGED_S:
-            self._acknowledged.popleft()
+        self._acknowledged.add(batch, now)
         self.published += len(batch)
         self._on_appended(self.venue, appended)
         return True
@@ -269,17 +302,32 @@ class Publisher:
             return
         if self._run_id not in (None, link.run_id):
             try:
-                for _acknowledged_at, batch in self._acknowledged:
-                    await link.append(self.venue, batch)
+                await self._catch_up(link)
             except StreamUnavailable as error:
                 self._log.warning("Redis is not ready yet", reason=str(error))
                 self._next_attempt = time.monotonic() + RETRY_S
                 await link.close()
                 return
-            again = sum(len(batch) for _acknowledged_at, batch in self._acknowledged)
-            self._log.warning("Redis was restarted; appended the last frames again", frames=again)
         self._run_id = link.run_id
         self._link = link
+
+    async def _catch_up(self, link: AppendLink) -> None:
+        """Tell what another life of Redis forgot, and append again what is at hand of it.
+
+        Raises:
+            StreamUnavailable: It does not take it; whoever meets it next begins anew.
+        """
+        # Before any frame: those raise Redis' word on up to when a feed is safe.
+        gaps = self._acknowledged.forgotten(await link.continuity())
+        if gaps:
+            await link.append(self.venue, [gap_entry(gap) for gap in gaps])
+            self._note_forgotten(gaps)
+        batches = self._acknowledged.again()
+        for batch in batches:
+            await link.append(self.venue, batch)
+        self._acknowledged.sent_again(time.monotonic())
+        again = sum(map(len, batches))
+        self._log.warning("Redis was restarted; appended the last frames again", frames=again)
 
     async def _drop_link(self) -> None:
         link, self._link = self._link, None
@@ -292,13 +340,20 @@ class Publisher:
             await asyncio.sleep(WATCH_S)
             if time.monotonic() >= self._next_adoption and not self._stopping:
                 self._adopt()
+            acknowledged = {} if self._spooling else self._acknowledged.last()
             try:
-                info = await self._redis.info()
+                # In one go, so that both are said by the same life of Redis.
+                pipeline = self._redis.pipeline(transaction=False)
+                info, oldest = await (
+                    pipeline.info().xrange(stream_key(self.venue), count=1).execute()
+                )
             except (RedisError, OSError):
                 continue
             self._note_memory(info["used_memory"], info["maxmemory"])
             link = self._link
-            if link is not None and link.run_id != info["run_id"] and not self._in_flight:
+            if info["run_id"] == self._run_id:
+                self._acknowledged.note_stored(_received_ns(oldest), acknowledged)
+            elif link is not None and not self._in_flight:
                 await self._drop_link()
             self._wake.set()
 
@@ -349,13 +404,15 @@ class Publisher:
             self._lose(entries)
             return
         try:
-            self._spool.append([*self._losses.untold(entries[0][1]), *entries])
+            mark = self._acknowledged.mark() if self._spool.begins_segment else []
+            self._spool.append([*mark, *self._losses.untold(entries[0][1]), *entries])
         except OSError as error:
             self._log.error("the spool's disk takes no more", reason=str(error))
             self._lose(entries)
             return
         self._losses.told()
         self._losses.spooled(entries)
+        self._acknowledged.handed_on(entries)
 
     def _lose(self, entries: Sequence[Entry]) -> None:
         if not self._losses.pending:
@@ -371,8 +428,8 @@ class Publisher:
             self._log.warning(
                 "a spool segment ended in a torn record; it was cut", bytes_cut=segment.bytes_cut
             )
-            if segment.last is not None:
-                self.put_gap(self._losses.torn(segment))
+            for gap in self._losses.torn(segment):
+                self.put_gap(gap)
         self._spool.torn.clear()
 
     def _adopt(self) -> None:
@@ -382,3 +439,12 @@ class Publisher:
                 taken = self._spool.adopt(orphan)
                 self._spooling = self._spooling or taken > 0
                 self._log.warning("adopted the spool of a dead streamer", bytes=taken)
+
+
+def _received_ns(oldest: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> int | None:
+    """When the oldest entry of a stream was received, 0 when it does not say; None: no entry."""
+    try:
+        times = [entry.received_ns for _id, fields in oldest for entry in parse_entries(fields)]
+    except (KeyError, ValueError):
+        return 0
+    return min(times, default=None)

@@ -123,6 +123,11 @@ class Spool:
         """Whether every record has been taken and discarded."""
         return not self._segments
 
+    @property
+    def begins_segment(self) -> bool:
+        """Whether the next entries are the first of a segment."""
+        return self._tail is None or not 0 < self._sizes[self._segments[-1]] < self._segment_bytes
+
     def append(self, entries: Iterable[Entry]) -> None:
         """Add entries at the end.
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hadron_tasks.raw_stream import GAP_KIND, FeedGap, GapCause, connection_of
+from streamer.acknowledged import MARK_KIND, last_before
 from streamer.append_link import gap_entry
 from streamer.continuity import gap_record
 from streamer.spool import Entry, TornSegment
@@ -57,19 +58,30 @@ class SpoolLosses:
         self._kept_gaps.clear()
         self._lost.clear()
 
-    def torn(self, segment: TornSegment) -> FeedGap:
-        """The gap record of a spool segment whose end could not be read."""
-        assert segment.last is not None
-        _data, last_ns, connection, _kind = segment.last
+    def told_elsewhere(self) -> None:
+        """A loss behind the sockets that others told of: Redis' own."""
         self.times_told += 1
-        return gap_record(
-            venue=self._venue,
-            connection=connection_of(connection.decode()),
-            cause=GapCause.SPOOL_LOSS,
-            from_ns=last_ns,
-            to_ns=max(last_ns, segment.written_ns),
-            detail=f"{segment.bytes_cut} bytes of a spool segment could not be read",
-        )
+
+    def torn(self, segment: TornSegment) -> list[FeedGap]:
+        """The gap records of a spool segment whose end could not be read."""
+        if segment.last is None:
+            return []
+        _data, last_ns, life, kind = segment.last
+        last = {connection_of(life.decode()): last_ns}
+        if kind == MARK_KIND:
+            last = last_before(segment.last)
+        self.times_told += 1
+        return [
+            gap_record(
+                venue=self._venue,
+                connection=connection,
+                cause=GapCause.SPOOL_LOSS,
+                from_ns=from_ns,
+                to_ns=max(from_ns, segment.written_ns),
+                detail=f"{segment.bytes_cut} bytes of a spool segment could not be read",
+            )
+            for connection, from_ns in last.items()
+        ]
 
     def _gaps(self, until_ns: int) -> list[FeedGap]:
         return [

@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from hadron_tasks.backfill.losses import Loss, LossRules, State, state_of
 from hadron_tasks.backfill.scope import MOST_SEEN, Scope, around
 from hadron_tasks.backfill.windows import Window, joined, ripe_before, window_of
-from hadron_tasks.raw_stream import GapCause
+from hadron_tasks.raw_stream import LOST_BY_US
 from hadron_tasks.store import backfills, feed_gaps, trades_stored
 from hadron_tasks.store.feed_gaps import ChannelOfGap, Gap
 
@@ -55,7 +55,7 @@ def plan_gaps(
             losses = [_located(cursor, gap, loss) for loss in rules(gap, recorded)]
             found = [_channel(gap, loss) for loss in losses]
             channels += found
-            if gap.cause == GapCause.SPOOL_LOSS:
+            if gap.cause in LOST_BY_US:
                 cut.update(each.channel for each in found)
             fetched = next((loss for loss in losses if loss.is_fetched), None)
             if fetched is not None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hadron_tasks.books.chain import Chain
-from hadron_tasks.raw_stream import GapCause
+from hadron_tasks.raw_stream import LOST_BY_US
 
 IN_FLIGHT = timedelta(seconds=5)
 """How long a message may be on its way, the clocks' difference included: one that the exchange
@@ -121,7 +121,7 @@ def _hurts_since(chain: Chain, hole: Hole, at: datetime) -> datetime | None:
         return hole.from_time if hole.from_seq >= anchor.sequence else None
     if hole.from_time >= anchor.received_at:
         return hole.from_time
-    if hole.cause == GapCause.SPOOL_LOSS:  # the connection lived on: what was lost is after it
+    if hole.cause in LOST_BY_US:  # the connection lived on: what was lost is after it
         return anchor.received_at if hole.to_time > anchor.received_at else None
     # The snapshot came while the connection was coming back, perhaps to be lost once more.
     return anchor.received_at if at < hole.to_time + SETTLED else None

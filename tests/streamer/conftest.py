@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from scripted_exchange import KalshiScript, PolygonScript
-from streamer_harness import Launch, Recorded, StreamerProcess, kalshi_keys
+from streamer_harness import Case, Launch, Recorded, StreamerProcess, kalshi_keys
 
 from hadron_tasks.local.redis_server import RedisServer
+from streamer.append_link import Appended
+from streamer.publisher import KEEP_ACKNOWLEDGED_S, Publisher, PublisherOptions
 
 KEYS = 4
 POLYGON_KEY = "test-polygon-key"
@@ -102,3 +105,38 @@ def launch(environment: dict[str, str], tmp_path: Path) -> Iterator[Launch]:
     for streamer in started:
         if streamer.process.poll() is None:
             streamer.kill()
+
+
+Act = Callable[[Case], Awaitable[None]]
+
+
+@pytest.fixture
+def run(redis_server: RedisServer, tmp_path: Path) -> Callable[..., bool]:
+    """Run ``act`` with a publisher; whether everything was in Redis at its end."""
+
+    def start(
+        act: Act,
+        *,
+        spool_max_bytes: int = 10**9,
+        memory_mark: float = 0.85,
+        streamer: str = "host:1",
+        keep_acknowledged_s: float = KEEP_ACKNOWLEDGED_S,
+        on_appended: Callable[[str, Appended], None] = lambda _venue, _appended: None,
+    ) -> bool:
+        async def scene() -> bool:
+            options = PublisherOptions(
+                redis_url=redis_server.url,
+                spool_root=tmp_path / "spool",
+                streamer=streamer,
+                flush_max_frames=2000,
+                memory_mark=memory_mark,
+                spool_max_bytes=spool_max_bytes,
+                keep_acknowledged_s=keep_acknowledged_s,
+            )
+            case = Case(Publisher("kalshi", options, on_appended))
+            await act(case)
+            return await case.publisher.close(case.task, 5.0)
+
+        return asyncio.run(scene())
+
+    return start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from hadron_tasks.feed_health import (
 )
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import FeedGap, GapEntry, RawFrame, parse_entries, stream_key
+from streamer.publisher import Publisher
 
 
 def wait_for(what: Callable[[], object], within_s: float = 10.0) -> None:
@@ -79,6 +81,52 @@ class Recorded:
             for name, report in self.reports().items()
             if report.state is ConnectionState.LIVE and now - report.reported_ns < 3e9
         }
+
+
+class Source:
+    """Puts numbered frames into a publisher, as connections do."""
+
+    def __init__(self, publisher: Publisher, connection: str = "kalshi-1#19a3f0c2b1e") -> None:
+        self._publisher = publisher
+        self._connection = connection.encode()
+        self.sent: list[bytes] = []
+        self.received_ns: dict[bytes, int] = {}
+
+    def put(self, count: int, size: int = 200) -> None:
+        for _ in range(count):
+            frame = f"{len(self.sent):08d}".encode().ljust(size, b".")
+            self.sent.append(frame)
+            self.received_ns[frame] = now_ns = time.time_ns()
+            self._publisher.put((frame, now_ns, self._connection, b""))
+
+
+class Case:
+    """One publisher, running."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.publisher = publisher
+        self.source = Source(publisher)
+        self.task = asyncio.create_task(publisher.run())
+
+    async def settled(self, within_s: float = 10.0) -> None:
+        deadline = time.monotonic() + within_s
+        while not self.publisher.idle:
+            assert time.monotonic() < deadline, "the publisher did not become idle"
+            assert not self.task.done() or self.task.result() is None
+            await asyncio.sleep(0.01)
+
+    async def until(self, what: Callable[[], bool], within_s: float = 10.0) -> None:
+        deadline = time.monotonic() + within_s
+        while not what():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    async def trickle(self, seconds: float) -> None:
+        """About 2,000 frames a second."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.source.put(20)
+            await asyncio.sleep(0.01)
 
 
 class StreamerProcess:

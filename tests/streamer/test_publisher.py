@@ -4,95 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from streamer_harness import Recorded
+from streamer_harness import Case, Recorded
 
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import GapCause, RawFrame
 from streamer.append_link import CONTINUITY_KEY, Appended
 from streamer.continuity import gap_record
-from streamer.publisher import Publisher, PublisherOptions
 from streamer.spool import encode
-
-
-class Source:
-    """Puts numbered frames into a publisher, as connections do."""
-
-    def __init__(self, publisher: Publisher, connection: str = "kalshi-1#19a3f0c2b1e") -> None:
-        self._publisher = publisher
-        self._connection = connection.encode()
-        self.sent: list[bytes] = []
-
-    def put(self, count: int, size: int = 200) -> None:
-        for _ in range(count):
-            frame = f"{len(self.sent):08d}".encode().ljust(size, b".")
-            self.sent.append(frame)
-            self._publisher.put((frame, time.time_ns(), self._connection, b""))
-
-
-class Case:
-    """One publisher, running."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self.publisher = publisher
-        self.source = Source(publisher)
-        self.task = asyncio.create_task(publisher.run())
-
-    async def settled(self, within_s: float = 10.0) -> None:
-        deadline = time.monotonic() + within_s
-        while not self.publisher.idle:
-            assert time.monotonic() < deadline, "the publisher did not become idle"
-            assert not self.task.done() or self.task.result() is None
-            await asyncio.sleep(0.01)
-
-    async def until(self, what: Callable[[], bool], within_s: float = 10.0) -> None:
-        deadline = time.monotonic() + within_s
-        while not what():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
-
-    async def trickle(self, seconds: float) -> None:
-        """About 2,000 frames a second."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            self.source.put(20)
-            await asyncio.sleep(0.01)
-
-
-Act = Callable[[Case], Awaitable[None]]
-
-
-@pytest.fixture
-def run(redis_server: RedisServer, tmp_path: Path) -> Callable[..., bool]:
-    """Run ``act`` with a publisher; whether everything was in Redis at its end."""
-
-    def start(
-        act: Act,
-        *,
-        spool_max_bytes: int = 10**9,
-        memory_mark: float = 0.85,
-        streamer: str = "host:1",
-        on_appended: Callable[[str, Appended], None] = lambda _venue, _appended: None,
-    ) -> bool:
-        async def scene() -> bool:
-            options = PublisherOptions(
-                redis_url=redis_server.url,
-                spool_root=tmp_path / "spool",
-                streamer=streamer,
-                flush_max_frames=2000,
-                memory_mark=memory_mark,
-                spool_max_bytes=spool_max_bytes,
-            )
-            case = Case(Publisher("kalshi", options, on_appended))
-            await act(case)
-            return await case.publisher.close(case.task, 5.0)
-
-        return asyncio.run(scene())
-
-    return start
 
 
 async def in_thread(work: Callable[[], object]) -> None:
