@@ -17,7 +17,11 @@ from hadron_tasks.tasks.backfill import plan_backfills
 
 @pytest.mark.parametrize(
     ("cause", "wanted"),
-    [(GapCause.SPOOL_LOSS, {b"KXA", b"KXB"}), (GapCause.DISCONNECT, set())],
+    [
+        (GapCause.SPOOL_LOSS, {b"KXA", b"KXB"}),
+        (GapCause.REDIS_LOSS, {b"KXA", b"KXB"}),
+        (GapCause.DISCONNECT, set()),
+    ],
 )
 def test_books_of_a_connection_that_lived_on_are_asked_for(
     connection: PgConnection,

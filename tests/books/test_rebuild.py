@@ -16,7 +16,7 @@ from hadron_tasks.books.feed_now import doubts_of_feed
 from hadron_tasks.books.order_book import Side
 from hadron_tasks.books.rebuild import Attempt, Rebuilt, rebuild
 from hadron_tasks.books.trust import Doubt, Hole
-from hadron_tasks.raw_stream import GapCause
+from hadron_tasks.raw_stream import LOST_BY_US, GapCause
 
 D = Decimal
 A_PRICE = D("0.40")
@@ -111,11 +111,10 @@ def test_another_subscriptions_loss_does_not_matter(feed: SimulatedFeed) -> None
     assert rebuilt(feed).trust.exact
 
 
-def test_what_was_lost_by_the_spool_is_told(feed: SimulatedFeed) -> None:
+@pytest.mark.parametrize("cause", sorted(LOST_BY_US))
+def test_what_was_lost_behind_the_socket_is_told(feed: SimulatedFeed, cause: GapCause) -> None:
     received = feed.connections[0].received_at
-    feed.holes.append(
-        Hole("kalshi-1", GapCause.SPOOL_LOSS, received, received + timedelta(seconds=1), missing=7)
-    )
+    feed.holes.append(Hole("kalshi-1", cause, received, received + timedelta(seconds=1), missing=7))
     assert doubts(feed) == [Doubt.HOLE]
 
 
