@@ -200,8 +200,8 @@ class Settings(SecretFileSettings, BaseSettings):
     """How long one drain task runs before it hands over to the next."""
     drain_max_parallel: int = Field(default=8, ge=1)
     """Most drain tasks at work on one venue's stream at once."""
-    instrument_cache_size: int = Field(default=500_000, ge=1)
-    """Instruments whose ids a worker process remembers; about 270 bytes each."""
+    instrument_cache_size: int = Field(default=1_000_000, ge=1)
+    """Instruments whose ids a worker process remembers; about 200 bytes each."""
     audit_sample: int = Field(default=5, ge=0)
     """How many minutes of each hour (of Polygon: instruments) are compared with the exchange; 0 for
     no audits."""

@@ -27,14 +27,17 @@ class FrameMix:
     """An endless row of frames in which none repeats.
 
     Args:
-        markets: How many markets they are about, evenly.
+        markets: How many markets they are about.
         start_ns: Time of the first, nanoseconds since the Unix epoch.
         seed: Of the prices and of the order.
+        skewed: Whether the second market has half the frames of the first, the third a third and
+            so on, as markets have; else all have the same, the worst case.
     """
 
     markets: int
     start_ns: int
     seed: int = 1
+    skewed: bool = False
     _sent: int = 0
 
     def take(self, count: int) -> list[RawFrame]:
@@ -47,7 +50,7 @@ class FrameMix:
             number = self._sent
             self._sent += 1
             at_ns = self.start_ns + number * BETWEEN_NS
-            ticker = market_ticker(dice.randrange(self.markets))
+            ticker = market_ticker(self._market(dice))
             kind = dice.random()
             if kind < TICKER_SHARE:
                 data = _ticker(dice, ticker, number, at_ns // 1_000_000)
@@ -58,6 +61,12 @@ class FrameMix:
             else:
                 data = _snapshot(dice, ticker, number)
             yield RawFrame(data.encode(), at_ns + 20_000_000, CONNECTION)
+
+    def _market(self, dice: random.Random) -> int:
+        # The logarithm of a Zipf-like rank is even.
+        return (
+            int(self.markets ** dice.random()) - 1 if self.skewed else dice.randrange(self.markets)
+        )
 
 
 def market_ticker(number: int) -> str:

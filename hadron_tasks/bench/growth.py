@@ -62,28 +62,34 @@ def _of_rows(plan: Plan, services: Services) -> Report:
 
 
 def _of_markets(plan: Plan, services: Services) -> Report:
-    """Stream to committed rows about so many distinct markets, evenly: the worst there is."""
+    """Stream to committed rows about so many distinct markets: as they trade, and all alike."""
     report = Report()
+    by_way: dict[bool, list[Figure]] = {True: [], False: []}
     for count in plan.distinct:
-        plan.say(f"growth: {count:,} markets")
         with services.connect() as connection:
             _make_instruments(connection, count)
-        services.empty_tables()
-        workers = Workers(services, 1)
-        mix = FrameMix(count, time.time_ns())
-        figure = Figure(f"1 worker, {count:,} markets")
-        with workers.running():
-            # Until the caches hold what they can hold.
-            for _ in range(1 + 2 * count // plan.frames):
-                workers.drain(None, mix.take(plan.frames))
-            for _ in range(plan.rounds):
-                workers.drain(figure, mix.take(plan.frames))
-            memory = Figure(f"memory of the worker, {count:,} markets", "MB")
-            memory.rounds = [workers.peak_memory_mb()]
-        report.figures += [figure, memory]
-        report.verdicts.append(Bound(memory.name, memory, CACHES_MB))
-    first, *others = [figure for figure in report.figures if figure.unit == "frames/s"]
-    report.verdicts += [Ratio(f"{one.name} / {first.name}", one, first, WANTED) for one in others]
+        for skewed, figures in by_way.items():
+            name = f"1 worker, {count:,} markets, {'as they trade' if skewed else 'all alike'}"
+            plan.say(f"growth: {name}")
+            services.empty_tables()
+            workers = Workers(services, 1)
+            mix = FrameMix(count, time.time_ns(), skewed=skewed)
+            figure = Figure(name)
+            with workers.running():
+                # Until the caches hold what they can hold.
+                for _ in range(1 + 3 * count // plan.frames):
+                    workers.drain(None, mix.take(plan.frames))
+                for _ in range(plan.rounds):
+                    workers.drain(figure, mix.take(plan.frames))
+                memory = Figure(f"memory: {name}", "MB")
+                memory.rounds = [workers.peak_memory_mb()]
+            figures.append(figure)
+            report.figures += [figure, memory]
+            report.verdicts.append(Bound(memory.name, memory, CACHES_MB))
+    for first, *others in by_way.values():
+        report.verdicts += [
+            Ratio(f"{one.name} / {first.name}", one, first, WANTED) for one in others
+        ]
     return report
 
 

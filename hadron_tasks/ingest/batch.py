@@ -121,7 +121,7 @@ class BatchWriter:
         wanted = tickers | subjects
         with connection, connection.cursor() as cursor:
             self._cache.keep_up(mapping_version(cursor))
-        known = sum(self._cache.get(venue, ticker) is not None for ticker in wanted)
+        known = len(wanted & self._cache.known(venue).keys())
         ids = resolve_instruments(connection, self._cache, venue, wanted, self._rules.describe)
         self.tallies.looked_up(known, len(wanted) - known)
         self._partitions.ensure(connection, {day_number(tick.event_us) for tick in found.ticks})

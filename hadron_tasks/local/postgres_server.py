@@ -32,11 +32,19 @@ _STRAGGLERS_WAIT_S = 0.2
 _CONFIGURATION = """
 # Written by Hadron when this directory was made; edit freely.
 max_connections = 100
-shared_buffers = 256MB
-max_wal_size = 2GB
+shared_buffers = {shared_buffers_mb}MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
 wal_compression = on
+random_page_cost = 1.1
 log_min_messages = warning
 """
+
+
+def _shared_buffers_mb() -> int:
+    """A sixteenth of the machine's memory, within bounds; it is taken as it is used."""
+    memory_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return int(min(max(memory_mb // 16, 128), 1024))
 
 
 class PostgresServer:
@@ -135,7 +143,8 @@ class PostgresServer:
         text = configuration.read_text()
         if "Written by Hadron" not in text:
             durability = "" if self._durable else "fsync = off\n"
-            configuration.write_text(text + _CONFIGURATION + durability)
+            written = _CONFIGURATION.format(shared_buffers_mb=_shared_buffers_mb())
+            configuration.write_text(text + written + durability)
 
     def _left_running(self) -> int | None:
         """The process id of a server that a supervisor left behind on this directory."""
