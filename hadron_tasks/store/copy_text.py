@@ -72,7 +72,7 @@ def _tick_line(
     return "\t".join(
         (
             instrument_id,
-            _event_time(event_us),
+            event_time(event_us),
             str(event_key),
             timestamp(received_ns // 1000),
             venue,
@@ -120,7 +120,7 @@ def timestamp(microseconds: int) -> str:
 
 
 # Exchanges tell the time in milliseconds, and much happens in the same one.
-_event_time = lru_cache(maxsize=4096)(timestamp)
+event_time = lru_cache(maxsize=4096)(timestamp)
 
 
 # Ticks of one batch share few seconds, and formatting one takes longer than the rest of the row.

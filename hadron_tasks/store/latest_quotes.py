@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
 
+import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.store.copy_text import timestamp, value
+from hadron_tasks.store.copy_text import event_time, timestamp, value
 from hadron_tasks.tick import HadronTick, TickType
 
 _LONG_AGO = -1
@@ -48,8 +48,7 @@ _UPSERT = f"""
 """  # noqa: S608 - constants only
 
 
-@dataclass(slots=True)
-class _Latest:
+class _Latest(msgspec.Struct, gc=False):  # made for nearly every tick where markets are many
     venue: str
     received_ns: int = 0
     price: Decimal | None = None
@@ -123,4 +122,4 @@ def write_latest(
 
 
 def _time(microseconds: int) -> str:
-    return "\\N" if microseconds == _LONG_AGO else timestamp(microseconds)
+    return "\\N" if microseconds == _LONG_AGO else event_time(microseconds)
