@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis
 from websockets.asyncio.client import connect
 
 from hadron_tasks.bench.measure import Figure
 from hadron_tasks.bench.pipeline import stream_length
 from hadron_tasks.bench.services import Services
 from hadron_tasks.errors import HadronError
-from hadron_tasks.raw_stream import stream_key
+from hadron_tasks.raw_stream import parse_entries, stream_key
 from hadron_tasks.settings import KalshiKeyRef
 from hadron_tasks.venues.kalshi.signing import KalshiSigner
 
@@ -27,6 +28,7 @@ MORE_THAN_ANYBODY_READS = 400_000.0
 """Messages a second asked of the simulator: it sends as fast as its reader reads."""
 READY_S = 30.0
 SETTLE_S = 2.0
+ENTRIES_A_READ = 500
 
 
 @contextmanager
@@ -106,14 +108,28 @@ def receive_and_keep(
                 raise HadronError("The streamer did not start.")
             time.sleep(0.05)
         time.sleep(SETTLE_S)
-        before, start = stream_length(client, stream), time.perf_counter()
+        before, start = _newest_id(client, stream), time.perf_counter()
         time.sleep(seconds)
-        after, end = stream_length(client, stream), time.perf_counter()
-        figure.rounds.append((after - before) / (end - start))
+        after, end = _newest_id(client, stream), time.perf_counter()
+        figure.rounds.append(_frames_between(client, stream, before, after) / (end - start))
     finally:
         process.terminate()
         process.wait(30)
         client.delete(stream)
+
+
+def _newest_id(client: redis.Redis, stream: str) -> str:
+    ((entry_id, _),) = client.xrevrange(stream, count=1)  # type: ignore[misc]
+    return str(entry_id.decode())
+
+
+def _frames_between(client: redis.Redis, stream: str, after: str, until: str) -> int:
+    """Frames of the entries after one and up to another: an entry may hold many."""
+    frames = 0
+    while entries := client.xrange(stream, f"({after}", until, count=ENTRIES_A_READ):
+        frames += sum(len(parse_entries(fields)) for _, fields in entries)  # type: ignore[union-attr,misc]
+        after = entries[-1][0].decode()  # type: ignore[index]
+    return frames
 
 
 def _start(
