@@ -242,7 +242,7 @@ def time_us(value: Any, place: str) -> int:
 
 
 # Prices and sizes repeat from message to message; a hit costs a third of parsing.
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _parse(words: str) -> Decimal | None:
     if len(words) <= MAX_DIGITS and _PLAIN_NUMBER.fullmatch(words):
         return Decimal(words)
@@ -252,19 +252,19 @@ def _parse(words: str) -> Decimal | None:
     return value if _is_sane(value) else None
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _parse_quantity(words: str) -> Decimal | None:
     found = _parse.__wrapped__(words)
     return None if found is None or found < 0 else found
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _written(words: str) -> tuple[Decimal, str] | None:
     found = _parse.__wrapped__(words)
     return None if found is None else (found, str(found))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _written_quantity(words: str) -> tuple[Decimal, str] | None:
     found = _written.__wrapped__(words)
     return None if found is None or found[0] < 0 else found
