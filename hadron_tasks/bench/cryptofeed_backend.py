@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Sequence
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import Any
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -35,12 +36,7 @@ _EXCHANGE = "KALSHI"
 
 def is_installed() -> bool:
     """Whether there is anything to compare with."""
-    try:
-        import asyncpg  # noqa: F401
-        import cryptofeed  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return all(find_spec(name) is not None for name in ("asyncpg", "cryptofeed"))
 
 
 def make_tables(services: Services) -> None:

@@ -113,7 +113,8 @@ def number(value: Any, place: str) -> Decimal:
     """A number, however it is written: as text or as a JSON number; every digit is kept."""
     kind = type(value)
     if kind is str:
-        found = _parse(value)
+        written = _written(value)
+        found = None if written is None else written[0]
     elif kind is int:
         found = Decimal(value) if -_TOO_LARGE < value < _TOO_LARGE else None
     elif kind is Decimal:
@@ -133,8 +134,9 @@ def optional_number(value: Any, place: str) -> Decimal | None:
 def quantity(value: Any, place: str) -> Decimal | None:
     """A number that is not negative, or None where there is none."""
     # Texts first: they are what the busiest messages send.
-    found = _parse_quantity(value) if type(value) is str else None
-    return _quantity(value, place) if found is None else found
+    if type(value) is str and (written := _written_quantity(value)) is not None:
+        return written[0]
+    return _quantity(value, place)
 
 
 def total(value: Any, place: str) -> str | None:
@@ -241,8 +243,6 @@ def time_us(value: Any, place: str) -> int:
     return found
 
 
-# Prices and sizes repeat from message to message; a hit costs a third of parsing.
-@lru_cache(maxsize=16_384)
 def _parse(words: str) -> Decimal | None:
     if len(words) <= MAX_DIGITS and _PLAIN_NUMBER.fullmatch(words):
         return Decimal(words)
@@ -252,15 +252,10 @@ def _parse(words: str) -> Decimal | None:
     return value if _is_sane(value) else None
 
 
-@lru_cache(maxsize=16_384)
-def _parse_quantity(words: str) -> Decimal | None:
-    found = _parse.__wrapped__(words)
-    return None if found is None or found < 0 else found
-
-
+# Prices and sizes repeat from message to message; a hit costs a third of parsing.
 @lru_cache(maxsize=16_384)
 def _written(words: str) -> tuple[Decimal, str] | None:
-    found = _parse.__wrapped__(words)
+    found = _parse(words)
     return None if found is None else (found, str(found))
 
 
