@@ -13,7 +13,7 @@ import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from hadron_tasks.raw_stream import FeedGap, GapCause, connection_of
+from hadron_tasks.raw_stream import FeedGap, GapCause, connection_of, parse_entries
 from streamer.continuity import gap_record
 from streamer.spool import Entry
 
@@ -110,6 +110,19 @@ def forgotten_before(venue: str, mark: Entry, safe_until: Mapping[str, int]) -> 
         safe_until: Redis' continuity before anything after the mark is published.
     """
     return _forgotten(venue, json.loads(mark[0]), safe_until)
+
+
+def received_ns(oldest: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> int | None:
+    """When a stream's oldest entry was received, for :meth:`Acknowledged.note_stored`.
+
+    Returns:
+        Unix nanoseconds, 0 when it does not say; None when there is no entry.
+    """
+    try:
+        times = [entry.received_ns for _id, fields in oldest for entry in parse_entries(fields)]
+    except (KeyError, ValueError):
+        return 0
+    return min(times, default=None)
 
 
 def last_before(mark: Entry) -> dict[str, int]:

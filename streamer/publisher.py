@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from hadron_tasks.errors import StreamUnavailable
-from hadron_tasks.raw_stream import FeedGap, parse_entries, stream_key
-from streamer.acknowledged import MARK_KIND, Acknowledged, forgotten_before
+from hadron_tasks.raw_stream import FeedGap, stream_key
+from streamer.acknowledged import MARK_KIND, Acknowledged, forgotten_before, received_ns
 from streamer.append_link import Appended, AppendLink, gap_entry
+from streamer.memory_mark import MemoryMark
 from streamer.spool import Entry, Spool, orphans
 from streamer.spool_losses import SpoolLosses
 
@@ -38,8 +39,6 @@ KEEP_ACKNOWLEDGED_S = 5.0
 RETRY_S = 0.25
 WATCH_S = 1.0
 ADOPT_EVERY_S = 10.0
-MEMORY_HYSTERESIS = 0.02
-"""Share of maxmemory that must be free below the mark before Redis is written to again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class Publisher:
         self._link: AppendLink | None = None
         self._run_id: str | None = None
         self._acknowledged = Acknowledged(venue, options.keep_acknowledged_s)
-        self._memory_full = False
+        self._memory = MemoryMark(options.memory_mark, self._log)
         self._spooling = False
         self._losses = SpoolLosses(venue)
         self._stopping = False
@@ -195,7 +194,7 @@ class Publisher:
             await self._sleep(None)
         if self._link is None and time.monotonic() >= self._next_attempt:
             await self._connect()
-        usable = self._link is not None and not self._memory_full
+        usable = self._link is not None and not self._memory.exceeded
         too_slow = self.full and self._batch_took_s > SLOW_BATCH_S
         if self._spooling or not usable or too_slow:
             await self._spool_turn(usable)
@@ -349,27 +348,13 @@ class Publisher:
                 )
             except (RedisError, OSError):
                 continue
-            self._note_memory(info["used_memory"], info["maxmemory"])
+            self._memory.note(info["used_memory"], info["maxmemory"])
             link = self._link
             if info["run_id"] == self._run_id:
-                self._acknowledged.note_stored(_received_ns(oldest), acknowledged)
+                self._acknowledged.note_stored(received_ns(oldest), acknowledged)
             elif link is not None and not self._in_flight:
                 await self._drop_link()
             self._wake.set()
-
-    def _note_memory(self, used: int, most: int) -> None:
-        share = used / most if most else 0.0
-        mark = self._options.memory_mark
-        if not self._memory_full and share >= mark:
-            self._memory_full = True
-            self._log.warning(
-                "Redis is above its memory mark; frames go to the spool",
-                used_share=round(share, 3),
-                remedy="start more workers, or give Redis more maxmemory",
-            )
-        elif self._memory_full and share < mark - MEMORY_HYSTERESIS:
-            self._memory_full = False
-            self._log.info("Redis is below its memory mark again", used_share=round(share, 3))
 
     def _take_queue(self) -> list[Entry]:
         taken, self._queue = self._queue, []
@@ -395,7 +380,7 @@ class Publisher:
 
     def _queue_is_safe(self) -> bool:
         """When stopping: whether what is left is on disk and Redis does not take it."""
-        return self._spooling and not self._queue and (self._link is None or self._memory_full)
+        return self._spooling and not self._queue and (self._link is None or self._memory.exceeded)
 
     def _to_spool(self, entries: list[Entry]) -> None:
         if not self._spooling:
@@ -439,12 +424,3 @@ class Publisher:
                 taken = self._spool.adopt(orphan)
                 self._spooling = self._spooling or taken > 0
                 self._log.warning("adopted the spool of a dead streamer", bytes=taken)
-
-
-def _received_ns(oldest: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> int | None:
-    """When the oldest entry of a stream was received, 0 when it does not say; None: no entry."""
-    try:
-        times = [entry.received_ns for _id, fields in oldest for entry in parse_entries(fields)]
-    except (KeyError, ValueError):
-        return 0
-    return min(times, default=None)
