@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -75,6 +76,7 @@ TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "hadron_tasks.tasks.
 
 # What a task was given and what it counted are what Flower's list is looked at for.
 os.environ.setdefault("FLOWER_TASKS_COLUMNS", "name,args,result,state,received,runtime,worker")
+os.environ.setdefault("FLOWER_CONF", str(Path(__file__).with_name("flower_conf.py")))
 
 
 def make_app(settings: Settings) -> Celery:
