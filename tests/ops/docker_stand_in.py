@@ -17,7 +17,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from compose_file import command_of
-from local_containers import Container, LocalFleet
+from container import Container, end
+from local_containers import LocalFleet
 
 _PROGRAM = f"""#!{sys.executable}
 import json, os, socket, sys
@@ -80,7 +81,7 @@ class DockerStandIn:
             ("compose", "restart"): self._restart,
             ("compose", "down"): self._stop,
             ("compose", "build"): lambda _words: None,
-            ("stop",): lambda names: self._end([self._named(name) for name in names]),
+            ("stop",): lambda names: end([self._named(name) for name in names]),
             ("rm",): self._forget,
             ("volume", "rm"): self._remove_volumes,
         }
@@ -103,7 +104,7 @@ class DockerStandIn:
         wanted = self._with_needs(asked.services) if not asked.no_deps else set(asked.services)
         if not asked.no_recreate:
             changed = [c for c in self._running(wanted) if self._is_changed(c)]
-            self._end(changed)
+            end(changed)
             for container in changed:
                 del self._fleet.containers[container.name]
         scaled = (line.split("=") for line in asked.scale)
@@ -147,7 +148,7 @@ class DockerStandIn:
 
     def _restart(self, services: list[str]) -> None:
         containers = self._running(services)
-        self._end(containers)
+        end(containers)
         for container in containers:
             container.start()
         self._fleet.await_healthy(containers)
@@ -159,12 +160,6 @@ class DockerStandIn:
 
     def _running(self, services: Collection[str]) -> list[Container]:
         return [c for service in services for c in self._fleet.of(service)]
-
-    def _end(self, containers: list[Container]) -> None:
-        for container in containers:
-            container.ask_to_end()
-        for container in containers:
-            container.await_end()
 
     def _forget(self, names: list[str]) -> None:
         for name in names:

