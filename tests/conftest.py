@@ -1,4 +1,4 @@
-"""Real services for the tests: a Redis for each test, a PostgreSQL for the session."""
+"""Real services for the tests: a Redis and a PostgreSQL for the session, or of a test's own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from hypothesis import settings
 
 from hadron_tasks.local.postgres_server import PostgresServer
@@ -100,6 +101,26 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The session's Redis; tests that stop theirs take ``redis_server`` instead.
+
+    It holds what the test before left there, unless ``client`` is asked for, too.
+    """
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def client(shared_redis: RedisServer) -> Iterator[redis.Redis]:
+    """A client of the session's Redis, which it finds empty."""
+    with redis.Redis.from_url(shared_redis.url) as opened:
+        opened.flushall()
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from simulator.rest_requests import PLENTY, asked_beside
 
 from hadron_tasks.backfill.kalshi import KalshiTrades
 from hadron_tasks.backfill.pages import Pages
-from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.store.instruments import InstrumentCache
 from hadron_tasks.venues.kalshi.rate_limit import AccountBudget, TokenBucket
 from hadron_tasks.venues.kalshi.rest import KalshiRest
@@ -34,25 +33,15 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
         yield asker.simulator
 
 
-@pytest.fixture(scope="session")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
-    """A Redis for rate limits, which say nothing of each other."""
-    server = RedisServer(tmp_path_factory.mktemp("backfill-redis"))
-    server.start()
-    with redis.Redis.from_url(server.url) as client:
-        yield client
-    server.stop()
-
-
 @pytest.fixture
-def rest(exchange: Simulator, shared_redis: redis.Redis) -> Iterator[KalshiRest]:
-    limits = TokenBucket(shared_redis, "test")
+def rest(exchange: Simulator, client: redis.Redis) -> Iterator[KalshiRest]:
+    limits = TokenBucket(client, "test")
     limits.learn(AccountBudget(100_000, 100_000))
     exchange.rest.faults.clear()
     exchange.rest.catalogue.cutoff_s = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
     keys = [signer(key) for key in exchange.keys]
-    with KalshiRest(exchange.kalshi_rest_url, keys, limits, sleep=lambda _s: None) as client:
-        yield client
+    with KalshiRest(exchange.kalshi_rest_url, keys, limits, sleep=lambda _s: None) as opened:
+        yield opened
     exchange.rest.faults.clear()
 
 

@@ -26,7 +26,7 @@ from hadron_tasks.tasks.backfill import plan_backfills
 def test_books_of_a_connection_that_lived_on_are_asked_for(
     connection: PgConnection,
     module_database_url: str,
-    shared_redis: redis.Redis,
+    client: redis.Redis,
     an_hour_ago: datetime,
     monkeypatch: pytest.MonkeyPatch,
     cause: GapCause,
@@ -35,13 +35,12 @@ def test_books_of_a_connection_that_lived_on_are_asked_for(
     monkeypatch.setenv("HADRON_DATABASE_URL", module_database_url)
     get_settings.cache_clear()
     # Not the process's own, which other tests would find.
-    monkeypatch.setattr("hadron_tasks.tasks.backfill.redis_client", lambda: shared_redis)
-    shared_redis.delete(SNAPSHOTS_WANTED_KEY)
-    shared_redis.hset(OPEN_MARKETS_KEY, mapping={"KXA": "KX", "KXB": "KX"})
+    monkeypatch.setattr("hadron_tasks.tasks.backfill.redis_client", lambda: client)
+    client.hset(OPEN_MARKETS_KEY, mapping={"KXA": "KX", "KXB": "KX"})
     gap_id = note_gap(
         connection, an_hour_ago, an_hour_ago + SECOND, cause=cause, carried=("orderbook_delta",)
     )
     assert plan_backfills("kalshi") == {"gaps": 1, "runs": 0}
-    assert shared_redis.smembers(SNAPSHOTS_WANTED_KEY) == wanted
+    assert client.smembers(SNAPSHOTS_WANTED_KEY) == wanted
     # What was lost stays lost.
     assert gap_now(connection, gap_id)[0] == "unrecoverable"

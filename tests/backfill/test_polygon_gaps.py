@@ -39,12 +39,12 @@ CARRIED = ("stocks:AM.*", "stocks:T.*")
 
 
 @pytest.fixture
-def polygon_rest(exchange: Simulator, shared_redis: redis.Redis) -> Iterator[PolygonRest]:
+def polygon_rest(exchange: Simulator, client: redis.Redis) -> Iterator[PolygonRest]:
     exchange.polygon_rest.faults.clear()
-    bucket = SharedBucket(shared_redis, "Polygon", "test", Limit(100_000, 100_000))
+    bucket = SharedBucket(client, "Polygon", "test", Limit(100_000, 100_000))
     key = SecretStr(exchange.config.polygon_api_key)
-    with PolygonRest(exchange.polygon_rest_url, key, bucket, sleep=lambda _s: None) as client:
-        yield client
+    with PolygonRest(exchange.polygon_rest_url, key, bucket, sleep=lambda _s: None) as opened:
+        yield opened
     exchange.polygon_rest.faults.clear()
 
 

@@ -48,21 +48,6 @@ def connection(module_database_url: str) -> Iterator[PgConnection]:
     opened.close()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    started = RedisServer(tmp_path_factory.mktemp("dlq") / "redis")
-    started.start()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def client(server: RedisServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(server.url) as opened:
-        opened.flushall()
-        yield opened
-
-
 def dead_frame(number: int, **changes: Any) -> DeadFrame:
     fields: dict[str, Any] = {
         "venue": "kalshi",
@@ -113,12 +98,12 @@ def hadron(
     connection: PgConnection,
     client: redis.Redis,
     module_database_url: str,
-    server: RedisServer,
+    shared_redis: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Hadron:
     """The command, beside 5 frames, 3 tasks and 1 message that nobody could read."""
     monkeypatch.setenv("HADRON_DATABASE_URL", module_database_url)
-    monkeypatch.setenv("HADRON_REDIS_URL", server.url)
+    monkeypatch.setenv("HADRON_REDIS_URL", shared_redis.url)
     get_settings.cache_clear()
     frames = [dead_frame(n) for n in range(4)]
     frames.append(

@@ -13,7 +13,6 @@ from crawl.crawler import Crawler
 from simulator.rest_requests import asked_beside
 
 from hadron_tasks.crawl import asks
-from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.venues.kalshi.rest_listings import MARKETS
 
 MARKETS_A_PAGE = 100
@@ -22,17 +21,9 @@ SMALL = 250
 """Markets that only REST knows."""
 
 
-@pytest.fixture(scope="package")
-def crawl_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def make_crawler(
-    crawl_redis: RedisServer, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: redis.Redis, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Crawler]]:
     """Makes a crawler of an exchange that is made as the test says."""
     monkeypatch.setattr(asks, "MARKETS", replace(MARKETS, page_size=MARKETS_A_PAGE))
@@ -43,9 +34,6 @@ def make_crawler(
         beside = asked_beside(tmp_path / "exchange", **options)
         asker = beside.__enter__()
         ends.append(lambda: beside.__exit__(None, None, None))
-        client = redis.Redis.from_url(crawl_redis.url)
-        client.flushall()
-        ends.append(client.close)
         crawler = Crawler(database_url, client, asker.simulator)
         ends.append(crawler.close)
         return crawler

@@ -19,16 +19,16 @@ MARKETS = 8_000
 
 
 @pytest.fixture
-def workers(crawl_redis: RedisServer, database_url: str, tmp_path: Path) -> Iterator[RestWorkers]:
-    with redis.Redis.from_url(crawl_redis.url) as client:
-        client.flushall()
+def workers(
+    client: redis.Redis, shared_redis: RedisServer, database_url: str, tmp_path: Path
+) -> Iterator[RestWorkers]:
     options = {"keys": 1, "markets": 20, "rest_markets": MARKETS, "rest_combos": 0}
     # The real limits of the lowest tier, which 30 pages keep to within a second or two.
     limits = {"rest_refill_per_s": 200.0, "rest_capacity": 200.0}
     with asked_beside(tmp_path / "exchange", **options, **limits) as asker:
         started = RestWorkers(
             asker.simulator,
-            crawl_redis.url,
+            shared_redis.url,
             database_url,
             tmp_path,
             HADRON_CRAWL_PAGE_TRIES="1",

@@ -14,7 +14,6 @@ from letter_worker import LetterWorker
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks import letter_room
-from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.store.dead_tasks import DeadTask, identity_of_task
 
 pytestmark = pytest.mark.xdist_group("dead letters")
@@ -72,12 +71,6 @@ def connection(database_url: str) -> Iterator[PgConnection]:
     opened = psycopg2.connect(database_url)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_server.url) as opened:
-        yield opened
 
 
 def rows(connection: PgConnection, columns: str) -> list[tuple[Any, ...]]:

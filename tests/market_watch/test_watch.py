@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -39,13 +38,6 @@ TICK = """
 
 
 @pytest.fixture
-def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    opened = redis.Redis.from_url(redis_server.url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def watch(client: redis.Redis, database_url: str) -> MarketWatch:
     return MarketWatch(client, engine_for(database_url))
 
@@ -67,10 +59,13 @@ def markets(connection: PgConnection) -> None:
 
 @pytest.fixture
 def hadron(
-    database_url: str, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    database_url: str,
+    client: redis.Redis,
+    shared_redis: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> CliRunner:
     monkeypatch.setenv("HADRON_DATABASE_URL", database_url)
-    monkeypatch.setenv("HADRON_REDIS_URL", redis_server.url)
+    monkeypatch.setenv("HADRON_REDIS_URL", shared_redis.url)
     get_settings.cache_clear()
     return CliRunner()
 
@@ -174,7 +169,6 @@ def test_the_commands(
     connection: PgConnection,
     watch: MarketWatch,
     markets: None,
-    redis_server: RedisServer,
     hadron: CliRunner,
 ) -> None:
     watch.run(0.1)

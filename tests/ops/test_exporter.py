@@ -36,12 +36,6 @@ from hadron_tasks.worker_health import WorkerReport, write_report
 SECOND = 1_000_000_000
 
 
-@pytest.fixture
-def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_server.url) as opened:
-        yield opened
-
-
 class Exporter:
     """An exporter, and the database it reads."""
 
@@ -60,9 +54,11 @@ class Exporter:
 
 
 @pytest.fixture
-def exporter(redis_server: RedisServer, database_url: str) -> Iterator[Exporter]:
+def exporter(
+    client: redis.Redis, shared_redis: RedisServer, database_url: str
+) -> Iterator[Exporter]:
     Path(".hadron").mkdir()
-    made = Exporter(redis_server.url, database_url)
+    made = Exporter(shared_redis.url, database_url)
     yield made
     made.collector.close()
 

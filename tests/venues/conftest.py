@@ -1,4 +1,4 @@
-"""One Redis for all tests of exchanges, one simulated Kalshi for those of a module."""
+"""One simulated Kalshi for the tests of a module, and what stands between it and them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,6 @@ from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.venues.kalshi.rate_limit import AccountBudget, TokenBucket
 from hadron_tasks.venues.kalshi.rest import KalshiRest
 from streamer.simulator.simulator import Simulator
-
-
-@pytest.fixture(scope="session")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def client(shared_redis: RedisServer) -> Iterator[redis.Redis]:
-    """A client of an empty Redis."""
-    with redis.Redis.from_url(shared_redis.url) as opened:
-        opened.flushall()
-        yield opened
 
 
 @pytest.fixture

@@ -60,18 +60,15 @@ def sent() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def rest(sent: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[KalshiRest]:
+def rest(sent: list[bytes], shared_redis: RedisServer) -> Iterator[KalshiRest]:
     def script(handler: BaseHTTPRequestHandler, _: dict[str, str]) -> None:
         send(handler, sent[0])
 
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    with redis.Redis.from_url(server.url) as client, scripted_api(script) as address:
+    with redis.Redis.from_url(shared_redis.url) as client, scripted_api(script) as address:
         bucket = TokenBucket(client, "described")
         bucket.learn(AccountBudget(10**6, 10**6))
         with KalshiRest(address, [], bucket) as opened:
             yield opened
-    server.stop()
 
 
 def test_every_described_endpoint_is_asked() -> None:
