@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import psycopg2
+from psycopg2.errors import DeadlockDetected
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from pydantic import ValidationError
@@ -42,11 +43,11 @@ class Decoded:
 
 
 class BatchWriter:
-    """Writes batches of one venue; keeps the caches of this process.
+    """Writes batches of one venue, one at a time; keeps the caches of this process.
 
     Args:
         rules: What is particular to the venue.
-        cache: Instrument ids; shared by the writers of all venues.
+        cache: Instrument ids; shared by all writers of the process.
         worker: This process's name in the accounts.
     """
 
@@ -80,7 +81,12 @@ class BatchWriter:
         """
         try:
             decoded = self.decode(entries) if decoded is None else decoded
-            return self._store(connection, decoded, frames=len(entries))
+            try:
+                return self._store(connection, decoded, frames=len(entries))
+            except DeadlockDetected:
+                # With another batch that holds the same messages, received by another connection:
+                # that one goes on, and this one's are recognised after it.
+                return self._store(connection, decoded, frames=len(entries))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the rest
             self._give_up_if_hopeless(connection, error)
             # The one refusal that is nobody's fault: a partition or mapping that was dropped.
@@ -118,12 +124,7 @@ class BatchWriter:
         venue = self._rules.venue
         tickers = {tick.ticker for tick in found.ticks}
         subjects = {event.ticker for event in found.lifecycle if event.ticker is not None}
-        wanted = tickers | subjects
-        with connection, connection.cursor() as cursor:
-            self._cache.keep_up(mapping_version(cursor))
-        known = len(wanted & self._cache.known(venue).keys())
-        ids = resolve_instruments(connection, self._cache, venue, wanted, self._rules.describe)
-        self.tallies.looked_up(known, len(wanted) - known)
+        ids, elsewhere = self._resolve(connection, tickers | subjects)
         self._partitions.ensure(connection, {day_number(tick.event_us) for tick in found.ticks})
         rows: list[Row] = [(ids[tick.ticker], tick) for tick in found.ticks]
         now = datetime.now(UTC)
@@ -145,10 +146,26 @@ class BatchWriter:
                 gaps=len(decoded.gaps),
             )
             accounts.add_counts(cursor, venue, self._worker, now, counts)
-            quoted = write_latest(cursor, rows, self._cache.elsewhere(venue))
+            quoted = write_latest(cursor, rows, elsewhere)
         self.quoted.update(quoted)
         self.tallies.stored(found, decoded.dead)
         return counts
+
+    def _resolve(
+        self, connection: PgConnection, tickers: Set[str]
+    ) -> tuple[dict[str, str], Collection[str]]:
+        """Instrument ids by ticker, and the instruments that another venue prices."""
+        venue, cache = self._rules.venue, self._cache
+        # From the mapping's version to what was found in it: a thread that met a newer version in
+        # between would be left with what is true no more.
+        with cache.lock:
+            with connection, connection.cursor() as cursor:
+                cache.keep_up(mapping_version(cursor))
+            known = len(tickers & cache.known(venue).keys())
+            ids = resolve_instruments(connection, cache, venue, tickers, self._rules.describe)
+            elsewhere = cache.elsewhere(venue)
+        self.tallies.looked_up(known, len(tickers) - known)
+        return ids, elsewhere
 
     def _write_lifecycle(self, cursor: Cursor, found: Normalised, ids: dict[str, str]) -> int:
         if not found.lifecycle:

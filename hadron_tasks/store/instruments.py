@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 from uuid import UUID, uuid5
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -82,6 +83,8 @@ class InstrumentCache:
         self._ids: dict[str, dict[str, str]] = {}
         self._elsewhere: dict[str, set[str]] = {}
         self._version: int | None = None
+        self.lock = Lock()
+        """Held from :meth:`keep_up` to the end of :func:`resolve_instruments` by who shares it."""
 
     def __len__(self) -> int:
         return sum(map(len, self._ids.values()))

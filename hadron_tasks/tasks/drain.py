@@ -13,7 +13,13 @@ from functools import cache
 from hadron_tasks.app import app
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import forget_gone_consumers
-from hadron_tasks.ingest.drain import COOL_DOWN_S, Drain, Place, drains_missing
+from hadron_tasks.ingest.drain import (
+    COOL_DOWN_S,
+    WRITTEN_AT_ONCE,
+    Drain,
+    Place,
+    drains_missing,
+)
 from hadron_tasks.pokes import DRAIN_TASK, POKE_EXPIRES_S
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.instruments import InstrumentCache
@@ -84,7 +90,7 @@ def _drain(venue: str) -> Drain:
     return Drain(
         redis_client(),
         engine(),
-        BatchWriter(rules_for(venue), _instrument_cache(), name),
+        [BatchWriter(rules_for(venue), _instrument_cache(), name) for _ in range(WRITTEN_AT_ONCE)],
         venue,
         name,
         batch=settings.drain_batch,

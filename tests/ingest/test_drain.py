@@ -61,7 +61,7 @@ def test_no_read_is_much_larger_than_a_batch(
 
     monkeypatch.setattr(StreamConsumer, "read", told)
     writer = BatchWriter(rules_for("kalshi"), InstrumentCache(10), "test")
-    drain = Drain(client, engine_for(database_url), writer, "kalshi", "test", batch=BATCH)
+    drain = Drain(client, engine_for(database_url), [writer], "kalshi", "test", batch=BATCH)
     counts = drain.run(60)
 
     assert counts.ticks == singles + packs * MAX_FRAMES

@@ -51,7 +51,7 @@ def publish(url: str, first: int, count: int) -> None:
 def drain(redis_url: str, database_url: str) -> Counts:
     writer = BatchWriter(rules_for("kalshi"), InstrumentCache(100), "test")
     with redis.Redis.from_url(redis_url) as client:
-        return Drain(client, engine_for(database_url), writer, "kalshi", "test", batch=100).run(5)
+        return Drain(client, engine_for(database_url), [writer], "kalshi", "test", batch=100).run(5)
 
 
 def stored(database_url: str) -> dict[str, list[Any]]:

@@ -1,0 +1,167 @@
+"""Two batches of one process are written at a time, and neither harms the other."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+from factories import NOON_US
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+
+from hadron_tasks.errors import StoreUnavailable
+from hadron_tasks.ingest.batch import BatchWriter, Decoded
+from hadron_tasks.ingest.drain import Drain
+from hadron_tasks.local.redis_server import RedisServer
+from hadron_tasks.market_watch import mapping
+from hadron_tasks.raw_stream import Entry, RawFrame, frame_fields, stream_key
+from hadron_tasks.store.accounts import Counts
+from hadron_tasks.store.instruments import InstrumentCache, NewInstrument, instrument_id
+from hadron_tasks.store.session import engine_for
+from hadron_tasks.venues.registry import rules_for
+
+BATCH = 50
+KNOWN = "KXTEST-26NOV21-A"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[PgConnection]:
+    with closing(psycopg2.connect(database_url)) as opened:
+        yield opened
+
+
+def frame(number: int, ticker: str = KNOWN) -> RawFrame:
+    message = {"market_ticker": ticker, "price_dollars": "0.4800", "volume_fp": "7.00"}
+    document = {"type": "ticker", "msg": message | {"ts_ms": NOON_US // 1000 + number}}
+    return RawFrame(json.dumps(document).encode(), NOON_US * 1000 + number, "kalshi-1#1")
+
+
+def select(connection: PgConnection, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+
+
+class MeetingWriter(BatchWriter):
+    """Writes its first batch once another writer has begun one, too."""
+
+    meeting = threading.Barrier(2, timeout=30)
+    batches = 0
+
+    def write(
+        self, connection: PgConnection, entries: Sequence[Entry], decoded: Decoded | None = None
+    ) -> Counts:
+        self.batches += 1
+        if self.batches == 1:
+            self.meeting.wait()
+        return super().write(connection, entries, decoded)
+
+
+class CutOffWriter(MeetingWriter):
+    """Has no server any more when it is to write its second batch."""
+
+    def write(
+        self, connection: PgConnection, entries: Sequence[Entry], decoded: Decoded | None = None
+    ) -> Counts:
+        if self.batches == 1:
+            with closing(psycopg2.connect(connection.dsn)) as other:
+                select(other, "SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
+        return super().write(connection, entries, decoded)
+
+
+def test_a_server_lost_with_one_batch_costs_none(
+    client: redis.Redis, connection: PgConnection, database_url: str
+) -> None:
+    frames = 40 * BATCH
+    for number in range(frames):
+        client.xadd(stream_key("kalshi"), frame_fields(frame(number)))  # type: ignore[arg-type]
+    cache, rules = InstrumentCache(10), rules_for("kalshi")
+    engine = engine_for(database_url)
+
+    meeting = [MeetingWriter(rules, cache, "test"), CutOffWriter(rules, cache, "test")]
+    with pytest.raises(StoreUnavailable):
+        Drain(client, engine, meeting, "kalshi", "test", batch=BATCH).run(60)
+    assert client.xlen(stream_key("kalshi")) > 0
+
+    writers = [BatchWriter(rules, cache, "test") for _ in range(2)]
+    Drain(client, engine, writers, "kalshi", "test", batch=BATCH).run(60)
+    assert client.xlen(stream_key("kalshi")) == 0
+    assert select(connection, "SELECT count(*) FROM ticks") == [(frames,)]
+    assert select(connection, "SELECT sum(ticks), sum(dead_letters) FROM ingest_counts") == [
+        (frames, 0)
+    ]
+
+
+def test_batches_with_the_same_messages_in_another_order_are_stored_once(
+    connection: PgConnection, database_url: str
+) -> None:
+    """Each waits for a row of the other: PostgreSQL ends one of them, which then goes on."""
+    writer = BatchWriter(rules_for("kalshi"), InstrumentCache(10), "test")
+    both = [frame(1), frame(2)]
+    writer.write(connection, both)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept AS SELECT * FROM ticks")
+        cursor.execute("DELETE FROM ticks")
+    insert = "INSERT INTO ticks SELECT * FROM kept ORDER BY event_time {} LIMIT 1"
+    with (
+        closing(psycopg2.connect(database_url)) as other,
+        closing(psycopg2.connect(database_url)) as watching,
+        ThreadPoolExecutor(1) as thread,
+        other.cursor() as cursor,
+    ):
+        with connection, connection.cursor() as ours:
+            ours.execute("SET deadlock_timeout = '2s'")
+        cursor.execute("SET deadlock_timeout = '60s'")
+        cursor.execute(insert.format("DESC"))
+        written = thread.submit(writer.write, connection, both)
+        while select(watching, WAITING, watching.info.dbname) == [(0,)]:
+            assert not written.done()
+            time.sleep(0.02)
+        cursor.execute(insert.format("ASC"))
+        other.commit()
+        counts = written.result(30)
+    assert (counts.ticks, counts.duplicates, counts.dead_letters) == (0, 2, 0)
+    assert select(connection, "SELECT count(*) FROM ticks") == [(2,)]
+
+
+def test_a_mapping_changed_while_one_looks_up_is_known_to_both(
+    connection: PgConnection, database_url: str
+) -> None:
+    cache, rules = InstrumentCache(10), rules_for("kalshi")
+    home = BatchWriter(rules, cache, "test")
+    home.write(connection, [frame(1)])
+    cache.clear()
+    with closing(psycopg2.connect(database_url)) as second, ThreadPoolExecutor(1) as thread:
+
+        def describe(venue: str, ticker: str) -> NewInstrument:
+            # The name that is known was looked up a moment ago.
+            with closing(psycopg2.connect(database_url)) as operator:
+                mapping.add(operator, ("polygon", "X:BTC-USD"), ("kalshi", KNOWN))
+            written.append(thread.submit(home.write, second, [frame(2)]))
+            with pytest.raises(TimeoutError):
+                written[0].result(0.5)
+            return rules.describe(venue, ticker)
+
+        written: list[Any] = []
+        looking = BatchWriter(replace(rules, describe=describe), cache, "test")
+        looking.write(connection, [frame(3), frame(4, "KXTEST-26NOV21-NEW")])
+        written[0].result(30)
+        home.write(connection, [frame(5)])
+    found = "SELECT count(*) FROM ticks WHERE instrument_id = %s"
+    assert select(connection, found, str(instrument_id("polygon", "X:BTC-USD"))) == [(2,)]
+    assert select(connection, found, str(instrument_id("kalshi", KNOWN))) == [(2,)]
