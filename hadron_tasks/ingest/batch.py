@@ -161,10 +161,11 @@ class BatchWriter:
         with cache.lock:
             with connection, connection.cursor() as cursor:
                 cache.keep_up(mapping_version(cursor))
-            known = len(tickers & cache.known(venue).keys())
+            before = cache.missed
             ids = resolve_instruments(connection, cache, venue, tickers, self._rules.describe)
+            missed = cache.missed - before
             elsewhere = cache.elsewhere(venue)
-        self.tallies.looked_up(known, len(tickers) - known)
+        self.tallies.looked_up(len(tickers) - missed, missed)
         return ids, elsewhere
 
     def _write_lifecycle(self, cursor: Cursor, found: Normalised, ids: dict[str, str]) -> int:

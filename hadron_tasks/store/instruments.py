@@ -83,6 +83,8 @@ class InstrumentCache:
         self._ids: dict[str, dict[str, str]] = {}
         self._elsewhere: dict[str, set[str]] = {}
         self._version: int | None = None
+        self.missed = 0
+        """How often a name was looked for and not known here."""
         self.lock = Lock()
         """Held from :meth:`keep_up` to the end of :func:`resolve_instruments` by who shares it."""
 
@@ -146,6 +148,7 @@ def resolve_instruments(
         else:
             found[ticker] = instrument_id
     if unknown:
+        cache.missed += len(unknown)
         looked_up, elsewhere = _look_up_or_create(connection, venue, unknown, describe)
         if elsewhere:
             cache.put_elsewhere(venue, elsewhere)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from decimal import Decimal
 from io import StringIO
 
 import msgspec
@@ -11,8 +10,6 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.store.copy_text import event_time, timestamp, value
 from hadron_tasks.tick import HadronTick, TickType
-
-_LONG_AGO = -1
 
 _QUOTING = {TickType.QUOTE, TickType.BOOK_SNAPSHOT}
 _PRICING = {TickType.TRADE, TickType.QUOTE, TickType.INDEX_VALUE, TickType.BAR}
@@ -49,42 +46,46 @@ _UPSERT = f"""
 
 
 class _Latest(msgspec.Struct, gc=False):  # made for nearly every tick where markets are many
+    """The ticks that tell the newest of an instrument: price, quote and trade."""
+
     venue: str
     received_ns: int = 0
-    price: Decimal | None = None
-    price_us: int = _LONG_AGO
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    bid_size: Decimal | None = None
-    ask_size: Decimal | None = None
-    quote_us: int = _LONG_AGO
-    trade_price: Decimal | None = None
-    trade_size: Decimal | None = None
-    trade_us: int = _LONG_AGO
+    price: HadronTick | None = None
+    quote: HadronTick | None = None
+    trade: HadronTick | None = None
 
     def fold(self, tick: HadronTick) -> None:
-        time_us = tick.event_us
         kind = tick.tick_type
-        if kind in _QUOTING and time_us >= self.quote_us:
-            # A side that is absent is absent now: it replaces the one before.
-            self.bid, self.ask = tick.bid, tick.ask
-            self.bid_size, self.ask_size = tick.bid_size, tick.ask_size
-            self.quote_us = time_us
-        if kind is _TRADE and time_us >= self.trade_us:
-            self.trade_price, self.trade_size, self.trade_us = tick.price, tick.size, time_us
-        if kind in _PRICING and tick.price is not None and time_us >= self.price_us:
-            self.price, self.price_us = tick.price, time_us
+        # A side that is absent is absent now: the whole quote replaces the one before.
+        if kind in _QUOTING and _is_newer(tick, self.quote):
+            self.quote = tick
+        if kind is _TRADE and _is_newer(tick, self.trade):
+            self.trade = tick
+        if kind in _PRICING and tick.price is not None and _is_newer(tick, self.price):
+            self.price = tick
         if tick.received_ns > self.received_ns:  # max() takes four times as long
             self.received_ns = tick.received_ns
 
     def line(self, instrument_id: str) -> str:
-        return (
-            f"{instrument_id}\t{self.venue}\t{value(self.price)}\t{_time(self.price_us)}\t"
-            f"{value(self.bid)}\t{value(self.ask)}\t{value(self.bid_size)}\t"
-            f"{value(self.ask_size)}\t{_time(self.quote_us)}\t{value(self.trade_price)}\t"
-            f"{value(self.trade_size)}\t{_time(self.trade_us)}\t"
-            f"{timestamp(self.received_ns // 1000)}\n"
+        price, quote, trade = self.price, self.quote, self.trade
+        priced = "\\N\t\\N" if price is None else f"{price.price!s}\t{event_time(price.event_us)}"
+        quoted = (
+            "\\N\t\\N\t\\N\t\\N\t\\N"
+            if quote is None
+            else f"{value(quote.bid)}\t{value(quote.ask)}\t{value(quote.bid_size)}\t"
+            f"{value(quote.ask_size)}\t{event_time(quote.event_us)}"
         )
+        traded = (
+            "\\N\t\\N\t\\N"
+            if trade is None
+            else f"{value(trade.price)}\t{value(trade.size)}\t{event_time(trade.event_us)}"
+        )
+        received = timestamp(self.received_ns // 1000)
+        return f"{instrument_id}\t{self.venue}\t{priced}\t{quoted}\t{traded}\t{received}\n"
+
+
+def _is_newer(tick: HadronTick, before: HadronTick | None) -> bool:
+    return before is None or tick.event_us >= before.event_us
 
 
 def write_latest(
@@ -119,7 +120,3 @@ def write_latest(
     cursor.copy_expert(_COPY, StringIO(lines))
     cursor.execute(_UPSERT)
     return list(latest)
-
-
-def _time(microseconds: int) -> str:
-    return "\\N" if microseconds == _LONG_AGO else event_time(microseconds)
