@@ -13,6 +13,7 @@ from factories import NOON_US
 from msgspec.structs import replace
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
+from hadron_tasks.counters import Counter
 from hadron_tasks.errors import StoreNotReady
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.normalised import Normalised
@@ -22,6 +23,7 @@ from hadron_tasks.store.instruments import InstrumentCache, NewInstrument
 from hadron_tasks.venues.registry import rules_for
 
 NOON_NS = NOON_US * 1000
+LOOKUPS = Counter.INSTRUMENT_LOOKUPS
 
 
 @pytest.fixture
@@ -335,3 +337,16 @@ def test_an_old_recording_finds_its_days(connection: PgConnection) -> None:
     old = ticker_frame(1, ts_ms=1_577_836_799_999)  # the last millisecond of 2019
     batch_writer().write(connection, [old, ticker_frame(2)])
     assert rows(connection, "SELECT count(*) FROM ticks_20191231") == [(1,)]
+
+
+def test_names_that_were_not_remembered_are_counted(connection: PgConnection) -> None:
+    writer = batch_writer()
+    told = []
+    for _ in range(2):
+        writer.write(connection, [ticker_frame(n) for n in range(200)])
+        told.append(writer.tallies.take())
+    lookups = [
+        {labels[1]: count for (what, labels), count in one.items() if what is LOOKUPS}
+        for one in told
+    ]
+    assert lookups == [{"miss": 40}, {"hit": 40}]
