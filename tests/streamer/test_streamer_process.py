@@ -112,7 +112,7 @@ def test_books_are_asked_for_afresh_after_frames_found_no_room(
     wait_for(lambda: kalshi.carriers("orderbook_delta"))
     wait_until_live(recorded, "kalshi-1")
     redis_server.stop()
-    kept = kalshi.send("trade", 200)
+    kept = kalshi.send("trade", 100)
     time.sleep(1.0)
     lost = kalshi.send("orderbook_delta", 200)
     time.sleep(1.0)
