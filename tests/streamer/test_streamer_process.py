@@ -106,16 +106,24 @@ def test_a_sequence_jump_is_recorded_and_books_are_asked_for_afresh(
 
 
 def test_books_are_asked_for_afresh_after_frames_found_no_room(
-    kalshi: KalshiScript, launch: Launch, recorded: Recorded, redis_server: RedisServer
+    kalshi: KalshiScript,
+    launch: Launch,
+    recorded: Recorded,
+    redis_server: RedisServer,
+    tmp_path: Path,
 ) -> None:
-    launch(HADRON_KALSHI_BOOKS="KXTEST-26-1,KXTEST-26-2", HADRON_SPOOL_MAX_BYTES="20000")
+    room = 20_000
+    books = {"HADRON_KALSHI_BOOKS": "KXTEST-26-1,KXTEST-26-2"}
+    streamer = launch(HADRON_SPOOL_MAX_BYTES=str(room), **books)
     wait_for(lambda: kalshi.carriers("orderbook_delta"))
     wait_until_live(recorded, "kalshi-1")
     redis_server.stop()
-    kept = kalshi.send("trade", 100)
-    time.sleep(1.0)
+    kept = kalshi.send("trade", 50)
+    kalshi.send("ticker", 300)
+    segments = tmp_path / "data"
+    wait_for(lambda: sum(file.stat().st_size for file in segments.rglob("*.seg")) >= room)
     lost = kalshi.send("orderbook_delta", 200)
-    time.sleep(1.0)
+    wait_for(lambda: "the spool is full" in streamer.log)
     assert not any(c["params"].get("action") == "get_snapshot" for c in kalshi.commands)
     redis_server.start()
     wait_for(lambda: any(c["params"].get("action") == "get_snapshot" for c in kalshi.commands), 20)
