@@ -41,10 +41,14 @@ def ask(url: str, login: str = "") -> str:
 
 
 def newest_tasks(flower: str, login: str) -> tuple[int, list[dict[str, Any]]]:
-    """How many tasks Flower knows, and the newest of them."""
+    """How many tasks Flower knows, and the newest of them.
+
+    Left out are those that were on their way to a worker before Flower listened: of these it heard
+    no more than how they ended, and neither name nor arguments are told with that.
+    """
     asked = urllib.parse.urlencode(TASKS_ASKED_FOR)
     answer = json.loads(ask(f"{flower}tasks/datatable?{asked}", login))
-    return answer["recordsTotal"], answer["data"]
+    return answer["recordsTotal"], [task for task in answer["data"] if task["received"]]
 
 
 def seen(program: str, url: str, login: str) -> str:
