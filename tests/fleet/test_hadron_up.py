@@ -19,15 +19,6 @@ pytestmark = pytest.mark.fleet
 RECORDINGS = Path(__file__).parents[1] / "venues" / "fixtures"
 
 
-def test_a_run_ends_by_itself_with_everything_accounted_for(terminal: Terminal) -> None:
-    terminal.start("--for", "12")
-    code, output = terminal.end()
-    assert code == 0, output
-    assert "kalshi: no API key is set, so a SIMULATED exchange stands in." in output
-    assert "Every message is accounted for." in output
-    assert not (terminal.directory / ".hadron" / "fleet.json").exists()
-
-
 def test_commands_beside_a_running_fleet(terminal: Terminal) -> None:
     terminal.start("--seed", "7")
     terminal.wait_until_flowing()

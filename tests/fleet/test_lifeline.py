@@ -1,4 +1,4 @@
-"""A supervisor that is killed leaves nothing behind, and the next one goes on."""
+"""A supervisor that is killed leaves nothing behind; the next one goes on, and ends by itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.fleet
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
-def test_a_killed_supervisor_takes_its_fleet_with_it(terminal: Terminal) -> None:
+def test_a_killed_supervisor_takes_its_fleet_with_it_and_the_next_accounts_for_everything(
+    terminal: Terminal,
+) -> None:
     terminal.start()
     terminal.wait_until_flowing()
     assert terminal.up is not None
@@ -33,6 +35,9 @@ def test_a_killed_supervisor_takes_its_fleet_with_it(terminal: Terminal) -> None
     terminal.start("--for", "8")
     code, output = terminal.end()
     assert code == 0, output
+    assert "kalshi: no API key is set, so a SIMULATED exchange stands in." in output
+    assert "Every message is accounted for." in output
+    assert not (terminal.directory / ".hadron" / "fleet.json").exists()
 
 
 def test_a_second_fleet_in_the_same_directory_is_refused(tmp_path: Path) -> None:
