@@ -18,7 +18,7 @@ from streamer_harness import (
 )
 
 from hadron_tasks.local.redis_server import RedisServer
-from hadron_tasks.raw_stream import GapCause
+from hadron_tasks.raw_stream import GapCause, stream_key
 from streamer.leases import lease_key
 
 
@@ -143,6 +143,9 @@ def test_redis_restarted_empty_moves_nothing_between_live_streamers(
     wait_for(lambda: len({r.streamer for r in recorded.reports().values() if r.frames}) == 2, 15)
     wait_for(lambda: all(len(kalshi.carriers(channel)) == 1 for channel in CHANNELS))
     handshakes, carriers = kalshi.handshakes, [kalshi.carriers(channel) for channel in CHANNELS]
+    # As if workers had stored it all; that is noticed every second.
+    recorded.client.xtrim(stream_key("kalshi"), maxlen=0)
+    time.sleep(2.5)
     redis_server.kill()
     for file in redis_server.directory.rglob("*.aof*"):
         if file.is_file():
