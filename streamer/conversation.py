@@ -116,8 +116,12 @@ class Conversation(Protocol):
     def markets(self) -> int:
         """Order books acknowledged."""
 
-    def receive(self, data: bytes) -> Sequence[Event] | None:
-        """Take one frame. None for ordinary data: this is the hot path, and raises nothing."""
+    def receive(self, data: bytes, received_ns: int, /) -> Sequence[Event] | None:
+        """Take one frame. None for ordinary data: this is the hot path, and raises nothing.
+
+        Args:
+            received_ns: When it came, Unix nanoseconds.
+        """
 
     def retarget(self, target: Target) -> None:
         """What the connection is to carry from now on."""

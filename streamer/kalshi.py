@@ -123,19 +123,19 @@ class KalshiConversation:
         """Order books acknowledged."""
         return len(self._books)
 
-    def receive(self, data: bytes) -> Sequence[Event] | None:
+    def receive(self, data: bytes, received_ns: int) -> Sequence[Event] | None:
         """Take one frame: cheaply where its head has the usual form, else by a full parse."""
         head = HEAD.match(data)
         if head is None:
-            return self._receive_other(data)
+            return self._receive_other(data, received_ns)
         kind, sid, seq = head.groups()
         name = TYPES.get(kind)
         if name is None or (seq is None and b'"seq"' in data):
-            return self._receive_other(data)
+            return self._receive_other(data, received_ns)
         self.frames_by_type[name] += 1
         self.bytes_by_type[name] += len(data)
         if seq is not None:
-            jump = self._sequences.observe(int(sid), int(seq))
+            jump = self._sequences.observe(int(sid), int(seq), received_ns)
             if jump is not None:
                 return [self._jumped(name, jump), *self._selected.told(name, data)]
         if self._selected.are_any and (name in ("ticker", LIFECYCLE_CHANNEL)):
@@ -239,7 +239,7 @@ class KalshiConversation:
 
     # What was received
 
-    def _receive_other(self, data: bytes) -> Sequence[Event] | None:
+    def _receive_other(self, data: bytes, received_ns: int) -> Sequence[Event] | None:
         """Answers, errors, unknown types, and data whose head has an unusual form."""
         try:
             message = Envelope.model_validate_json(data)
@@ -252,7 +252,7 @@ class KalshiConversation:
         self.bytes_by_type[message.type] += len(data)
         events: list[Event] = []
         if message.sid is not None and message.seq is not None:
-            jump = self._sequences.observe(message.sid, message.seq)
+            jump = self._sequences.observe(message.sid, message.seq, received_ns)
             if jump is not None:
                 events.append(self._jumped(message.type, jump))
         if message.type in CHANNEL_OF_TYPE:

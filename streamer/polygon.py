@@ -91,7 +91,7 @@ class PolygonConversation:
         """Polygon's subscriptions are not by market."""
         return 0
 
-    def receive(self, data: bytes) -> Sequence[Event] | None:
+    def receive(self, data: bytes, _received_ns: int) -> Sequence[Event] | None:
         """Take one frame; only one that may hold a status event is parsed."""
         first = _FIRST_EVENT.match(data)
         kind = first[1].decode() if first else "unreadable"

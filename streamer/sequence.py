@@ -13,6 +13,8 @@ class Jump(NamedTuple):
     """The last number before the hole."""
     next_seq: int
     """The first number after it."""
+    since_ns: int
+    """When the message before the hole was received, Unix nanoseconds."""
 
     @property
     def missing(self) -> int:
@@ -28,15 +30,16 @@ class SequenceTracker:
     """
 
     def __init__(self) -> None:
-        self._last: dict[int, int] = {}
+        self._last: dict[int, tuple[int, int]] = {}
+        """Of each sid: the last number and when it came."""
 
-    def observe(self, sid: int, seq: int) -> Jump | None:
+    def observe(self, sid: int, seq: int, received_ns: int) -> Jump | None:
         """Take the next number of ``sid``; a Jump when numbers are missing before it."""
-        last = self._last.get(sid)
-        self._last[sid] = seq
-        if last is None or seq <= last + 1:
+        before = self._last.get(sid)
+        self._last[sid] = (seq, received_ns)
+        if before is None or seq <= before[0] + 1:
             return None
-        return Jump(sid, last, seq)
+        return Jump(sid, before[0], seq, before[1])
 
     def forget(self, sid: int) -> None:
         """The subscription ended; its sid may be used again from the start."""

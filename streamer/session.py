@@ -232,7 +232,7 @@ class Session:
         self._frames += 1
         self._bytes += len(data)
         try:
-            events = self._conversation.receive(data)
+            events = self._conversation.receive(data, now_ns)
         except Exception:  # noqa: BLE001 - a fault of ours must not end the recording
             self._note_misunderstood()
             return
@@ -257,7 +257,8 @@ class Session:
                     venue=self.endpoint.venue,
                     connection=self.endpoint.name,
                     cause=GapCause.SEQUENCE_JUMP,
-                    from_ns=previous_ns,
+                    # Not the frame before: that may be of another subscription, and far later.
+                    from_ns=jump.since_ns,
                     to_ns=now_ns,
                     channel=channel,
                     sid=jump.sid,

@@ -51,18 +51,18 @@ class Recorder:
                 return
 
     def _keep(self, frame: bytes) -> None:
-        before, self._received_ns = self._received_ns, time.time_ns()
+        self._received_ns = time.time_ns()
         self.entries.append(RawFrame(frame, self._received_ns, self.life))
         head = json.loads(frame)
         if "seq" not in head:
             return
-        jump = self._tracker.observe(head["sid"], head["seq"])
+        jump = self._tracker.observe(head["sid"], head["seq"], self._received_ns)
         if jump is not None:
             gap = gap_record(
                 venue="kalshi",
                 connection=self.name,
                 cause=GapCause.SEQUENCE_JUMP,
-                from_ns=before,
+                from_ns=jump.since_ns,
                 to_ns=self._received_ns,
                 channel=BOOKS,
                 sid=jump.sid,

@@ -204,14 +204,14 @@ class SimulatedFeed:
             self.messages.append(Change(self.now, received_at, connection.seq, via, *change))
 
     def _receive(self, connection: Connection, seq: int) -> datetime:
-        before, connection.received_at = connection.received_at, self.now + LATENCY
-        jump = connection.tracker.observe(SID, seq)
+        connection.received_at = self.now + LATENCY
+        jump = connection.tracker.observe(SID, seq, to_ns(connection.received_at))
         if jump is not None:
             gap = gap_record(
                 venue="kalshi",
                 connection=connection.name,
                 cause=GapCause.SEQUENCE_JUMP,
-                from_ns=to_ns(before),
+                from_ns=jump.since_ns,
                 to_ns=to_ns(connection.received_at),
                 sid=SID,
                 jump=jump,

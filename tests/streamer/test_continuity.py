@@ -43,4 +43,4 @@ def test_the_same_hole_has_the_same_id_and_another_has_not() -> None:
 
     assert record(1, 2) == record(1, 3)
     assert record(1, 2) != record(2, 3)
-    assert record(1, 2, Jump(1, 5, 8)) != record(1, 2, Jump(1, 6, 8))
+    assert record(1, 2, Jump(1, 5, 8, 1)) != record(1, 2, Jump(1, 6, 8, 1))

@@ -22,6 +22,7 @@ from streamer.kalshi import BOOKS_A_COMMAND, KalshiConversation
 from streamer.plan import Target, books_of, share_of
 from streamer.sequence import Jump
 
+NOW_NS = 1_795_000_000_000_000_000
 MARKETS = [f"KXFED-26DEC-T{n}" for n in range(3)]
 
 
@@ -62,7 +63,7 @@ class Server:
         """Answer everything until the conversation has nothing more to ask; its events."""
         events: list[Any] = []
         while (command := self.next_command()) is not None:
-            events += self.conversation.receive(self.answer(command)) or []
+            events += self.conversation.receive(self.answer(command), NOW_NS) or []
         return events
 
     def answer(self, command: dict[str, Any]) -> bytes:
@@ -81,7 +82,7 @@ class Server:
 
     def data(self, kind: str, sid: int, seq: int | None, **body: Any) -> list[Any]:
         head = {"type": kind, "sid": sid} | ({} if seq is None else {"seq": seq})
-        return list(self.conversation.receive(encode(head | {"msg": body})) or [])
+        return list(self.conversation.receive(encode(head | {"msg": body}), NOW_NS) or [])
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_one_channel_a_command_and_one_command_at_a_time(server: Server) -> None
     assert first == {"id": 1, "cmd": "subscribe", "params": {"channels": ["ticker"]}}
     assert server.next_command() is None
     assert server.conversation.confirmed == frozenset()
-    server.conversation.receive(server.answer(first))
+    server.conversation.receive(server.answer(first), NOW_NS)
     assert server.conversation.confirmed == {"ticker"}
     server.settle()
     assert server.conversation.confirmed == {"ticker", "trade"}
@@ -144,7 +145,7 @@ def test_an_unknown_channel_is_left_out(server: Server) -> None:
     command = server.next_command()
     assert command is not None
     error = {"id": command["id"], "type": "error", "msg": {"code": 8, "msg": "Unknown channel"}}
-    (event,) = server.conversation.receive(encode(error)) or ()
+    (event,) = server.conversation.receive(encode(error), NOW_NS) or ()
     assert event == CommandRefused("nonsense", "code 8: Unknown channel")
     server.settle()
     assert server.conversation.confirmed == {"nonsense", "ticker"}
@@ -155,7 +156,7 @@ def test_too_many_commands_waits_and_asks_again(server: Server) -> None:
     command = server.next_command()
     assert command is not None
     error = {"id": command["id"], "type": "error", "msg": {"code": 27, "msg": "slow down"}}
-    server.conversation.receive(encode(error))
+    server.conversation.receive(encode(error), NOW_NS)
     assert server.next_command() is None
     server.now += 1.5
     server.settle()
@@ -175,7 +176,7 @@ def test_a_jump_on_books_asks_for_fresh_snapshots(server: Server) -> None:
     sid = server.sids["orderbook_delta"]
     assert server.data("orderbook_snapshot", sid, 1, market_ticker=MARKETS[0]) == []
     events = server.data("orderbook_delta", sid, 5, market_ticker=MARKETS[0])
-    assert events == [SequenceJumped("orderbook_delta", Jump(sid, 1, 5))]
+    assert events == [SequenceJumped("orderbook_delta", Jump(sid, 1, 5, NOW_NS))]
     command = server.next_command()
     assert command is not None
     assert command["params"] == {
@@ -211,7 +212,7 @@ def test_an_ended_subscription_is_asked_for_again(
     body = {"code": code, "msg": "over"}
     error: dict[str, Any] = {"type": "error", "msg": body}
     (body if in_body else error)["sid"] = sid
-    (event,) = server.conversation.receive(encode(error)) or ()
+    (event,) = server.conversation.receive(encode(error), NOW_NS) or ()
     assert event == SubscriptionEnded("trade", sid, cause, f"code {code}: over")
     assert server.conversation.confirmed == {"ticker"}
     server.settle()
@@ -221,13 +222,13 @@ def test_an_ended_subscription_is_asked_for_again(
 
 def test_an_ended_subscription_that_is_not_named_costs_the_connection(server: Server) -> None:
     error = {"type": "error", "msg": {"code": 25, "msg": "over"}}
-    (event,) = server.conversation.receive(encode(error)) or ()
+    (event,) = server.conversation.receive(encode(error), NOW_NS) or ()
     assert event == ConnectionUseless(GapCause.BUFFER_OVERFLOW, "code 25: over")
 
 
 def test_authentication_required_is_told_apart(server: Server) -> None:
     error = {"id": 1, "type": "error", "msg": {"code": 9, "msg": "Authentication required"}}
-    (event,) = server.conversation.receive(encode(error)) or ()
+    (event,) = server.conversation.receive(encode(error), NOW_NS) or ()
     assert isinstance(event, CredentialsRefused)
 
 
@@ -243,9 +244,10 @@ def test_authentication_required_is_told_apart(server: Server) -> None:
 )
 def test_a_jump_is_seen_however_the_frame_is_written(frame: bytes) -> None:
     conversation = KalshiConversation()
-    assert conversation.receive(frame % 7) is None
-    assert conversation.receive(frame % 8) is None
-    assert conversation.receive(frame % 10) == [SequenceJumped("trade", Jump(3, 8, 10))]
+    assert conversation.receive(frame % 7, NOW_NS) is None
+    assert conversation.receive(frame % 8, NOW_NS + 1) is None
+    jump = Jump(3, 8, 10, since_ns=NOW_NS + 1)
+    assert conversation.receive(frame % 10, NOW_NS + 2) == [SequenceJumped("trade", jump)]
     assert conversation.frames_by_type == {"trade": 3}
 
 
@@ -253,7 +255,7 @@ def test_a_jump_is_seen_however_the_frame_is_written(frame: bytes) -> None:
     "frame", [b"", b"not json", b"\xff\xfe", b"[]", b"{}", b'{"type":5}', b'{"type":"trade"']
 )
 def test_a_frame_that_cannot_be_read_is_no_event(frame: bytes) -> None:
-    assert KalshiConversation().receive(frame) is None
+    assert KalshiConversation().receive(frame, NOW_NS) is None
 
 
 def test_ticker_without_sequence_numbers_never_jumps(server: Server) -> None:

@@ -18,6 +18,7 @@ from streamer.conversation import (
 from streamer.plan import Target
 from streamer.polygon import PolygonConversation, PolygonEndpoint, subscriptions_by_class
 
+NOW_NS = 1_795_000_000_000_000_000
 ITEMS = frozenset({"stocks:T.*", "stocks:Q.MSFT"})
 
 
@@ -29,13 +30,13 @@ def authenticated() -> PolygonConversation:
     conversation = PolygonConversation(SecretStr("secret"))
     conversation.retarget(Target(ITEMS))
     assert conversation.next_command(0.0) is None
-    conversation.receive(status("connected"))
+    conversation.receive(status("connected"), NOW_NS)
     assert json.loads(conversation.next_command(0.0) or "") == {
         "action": "auth",
         "params": "secret",
     }
     assert not conversation.ready
-    conversation.receive(status("auth_success"))
+    conversation.receive(status("auth_success"), NOW_NS)
     assert conversation.ready
     return conversation
 
@@ -46,7 +47,7 @@ def test_greeting_then_auth_then_one_subscription_at_a_time() -> None:
     while (command := conversation.next_command(1.0)) is not None:
         asked.append(json.loads(command)["params"])
         assert conversation.next_command(1.0) is None
-        conversation.receive(status("success", f"subscribed to: {asked[-1]}"))
+        conversation.receive(status("success", f"subscribed to: {asked[-1]}"), NOW_NS)
     assert asked == ["Q.MSFT", "T.*"]
     assert conversation.confirmed == ITEMS
     conversation.retarget(Target(frozenset({"stocks:T.*"})))
@@ -56,7 +57,7 @@ def test_greeting_then_auth_then_one_subscription_at_a_time() -> None:
 def test_a_channel_outside_the_plan_is_left_out() -> None:
     conversation = authenticated()
     conversation.next_command(1.0)
-    events = conversation.receive(status("error", "not authorized"))
+    events = conversation.receive(status("error", "not authorized"), NOW_NS)
     assert events == [CommandRefused("stocks:Q.MSFT", "not authorized")]
     assert json.loads(conversation.next_command(1.0) or "")["params"] == "T.*"
 
@@ -67,7 +68,7 @@ def test_a_channel_outside_the_plan_is_left_out() -> None:
 )
 def test_refusals(word: str, expected: type[Event]) -> None:
     conversation = PolygonConversation(SecretStr("secret"))
-    (event,) = conversation.receive(status(word, "no")) or ()
+    (event,) = conversation.receive(status(word, "no"), NOW_NS) or ()
     assert isinstance(event, expected)
 
 
@@ -76,7 +77,7 @@ def test_silence_is_told_in_each_phase() -> None:
     late = ANSWER_WITHIN_S + 1
     conversation.next_command(0.0)
     assert conversation.unanswered(late) == "the greeting"
-    conversation.receive(status("connected"))
+    conversation.receive(status("connected"), NOW_NS)
     conversation.next_command(late)
     assert conversation.unanswered(late) is None
     assert conversation.unanswered(2 * late) == "the answer to auth"
@@ -89,11 +90,11 @@ def test_silence_is_told_in_each_phase() -> None:
 def test_data_is_counted_by_its_first_event_and_a_status_among_data_is_seen() -> None:
     conversation = authenticated()
     conversation.next_command(1.0)
-    assert conversation.receive(b'[{"ev":"T","sym":"A"},{"ev":"Q","sym":"B"}]') is None
+    assert conversation.receive(b'[{"ev":"T","sym":"A"},{"ev":"Q","sym":"B"}]', NOW_NS) is None
     mixed = b'[{"ev":"T","sym":"A"},{"ev":"status","status":"success","message":"subscribed"}]'
-    assert conversation.receive(mixed)
+    assert conversation.receive(mixed, NOW_NS)
     assert conversation.confirmed == {"stocks:Q.MSFT"}
-    assert conversation.receive(b"\xff nothing") is None
+    assert conversation.receive(b"\xff nothing", NOW_NS) is None
     assert conversation.frames_by_type == {"status": 2, "T": 2, "unreadable": 1}
 
 

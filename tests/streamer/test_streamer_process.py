@@ -84,7 +84,8 @@ def test_a_sequence_jump_is_recorded_and_books_are_asked_for_afresh(
     launch(HADRON_KALSHI_BOOKS="KXTEST-26-1,KXTEST-26-2")
     wait_for(lambda: kalshi.carriers("orderbook_delta"))
     wait_until_live(recorded, "kalshi-1")
-    kalshi.send("orderbook_delta", 5)
+    before = kalshi.send("orderbook_delta", 5)
+    kalshi.send("ticker", 5)
     kalshi.send("orderbook_delta", 5, skip=3)
     wait_for(lambda: bool(recorded.gaps()))
     (gap,) = recorded.gaps()
@@ -96,6 +97,8 @@ def test_a_sequence_jump_is_recorded_and_books_are_asked_for_afresh(
     assert gap.to_seq is not None
     assert gap.from_seq is not None
     assert gap.to_seq - gap.from_seq == 4
+    # What is missing may have been sent before the other messages that came meanwhile.
+    assert gap.from_ns == max(e.received_ns for e in recorded.entries() if e.data in before)
     wait_for(lambda: any(c["params"].get("action") == "get_snapshot" for c in kalshi.commands))
     (asked,) = [c for c in kalshi.commands if c["params"].get("action") == "get_snapshot"]
     assert asked["params"]["market_tickers"] == ["KXTEST-26-1", "KXTEST-26-2"]
