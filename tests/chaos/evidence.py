@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from collections import defaultdict
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from chaos.accounting import Broken, Copy, Evidence, Hole, Kept, Message
 from fleet.running_fleet import RunningFleet
 
@@ -47,6 +50,7 @@ _GAPS = """
     FROM feed_gaps g LEFT JOIN gap_channels c ON c.gap_id = g.id
     WHERE g.state <> 'open' GROUP BY g.id
 """
+_TABLES = ("feed_gaps", "gap_channels", "lifecycle_events", "ingest_counts", "ticks", "instruments")
 _LETTERS = "SELECT raw_frame FROM dead_letters WHERE kind = 'message'"
 
 
@@ -63,6 +67,19 @@ def gather(fleet: RunningFleet) -> Evidence:
         broken=_broken(Path(fleet.simulator["malformed_path"])),
         letters=[bytes(frame) for (frame,) in fleet.query(_LETTERS)],
     )
+
+
+def keep(fleet: RunningFleet, directory: Path) -> None:
+    """Put aside what tells how an unexplained message was lost: logs, ledgers and tables."""
+    assert fleet.simulator is not None
+    shutil.copytree(fleet.logs, directory / "logs", dirs_exist_ok=True)
+    shutil.copytree(
+        Path(fleet.simulator["ledger_path"]).parent, directory / "exchanges", dirs_exist_ok=True
+    )
+    with closing(psycopg2.connect(fleet.database_url)) as connection, connection.cursor() as cursor:
+        for table in _TABLES:
+            with (directory / f"{table}.csv").open("w") as file:
+                cursor.copy_expert(f"COPY (SELECT * FROM {table}) TO STDOUT CSV HEADER", file)
 
 
 def _copy(line: LedgerLine, *, held_back: bool = False) -> Copy:

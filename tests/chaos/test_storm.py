@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
 from chaos.accounting import Account, Fate, account
 from chaos.books import compare_books
-from chaos.evidence import gather
+from chaos.evidence import gather, keep
 from chaos.storm import brew
 from chaos.strikes import Striker
 from fleet.running_fleet import RunningFleet
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.fleet
 
 SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "20").split(",")]
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "1.2"))
+KEPT_IN = os.environ.get("CHAOS_KEEP")
+"""Where to put what tells of a message that nothing explains."""
 FAULTS_A_MINUTE = 20
 RATE = 500.0
 
@@ -65,6 +68,8 @@ def test_everything_is_explained_after_a_storm(
     books = compare_books(fleet)
     problems = fleet.finish()
     made = account(gather(fleet))
+    if made.unexplained and KEPT_IN:
+        keep(fleet, Path(KEPT_IN) / f"storm-{seed}")
     print(report(made, fleet, time.monotonic() - raged))
     print(f"Books compared with the exchange's own: {books}")
     assert problems == []
