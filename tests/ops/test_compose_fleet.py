@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,12 +104,17 @@ def check_flower(flower: str, login: str, fleet: LocalFleet) -> None:
     assert all(name in queues for name in ("drain", "maintenance", "markets", "rest"))
     assert fleet.secret("redis_password") not in queues
     if program := browser():
-        text = seen(program, f"{flower}workers", login)
-        assert re.search(r"worker@worker-1 Online \d+ [1-9]", text), text
-        text = seen(program, f"{flower}tasks", login)
-        assert re.search(r"hadron\.drain_raw \['kalshi'\] \{'frames': \d+, 'ticks': \d+", text), (
-            text
-        )
+        check_pages(program, flower, login, fleet)
+
+
+def check_pages(program: str, flower: str, login: str, fleet: LocalFleet) -> None:
+    """What a person sees. A page is asked for again while a busy machine has not filled it."""
+
+    def shows(page: str, words: str) -> Callable[[], object]:
+        return lambda: re.search(words, seen(program, f"{flower}{page}", login))
+
+    fleet.until(shows("workers", r"worker@worker-1 Online \d+ [1-9]"), 60)
+    fleet.until(shows("tasks", r"hadron\.drain_raw \['kalshi'\] \{'frames': \d+, 'ticks': \d+"), 60)
 
 
 def check_names_and_keys(fleet: LocalFleet, client: redis.Redis) -> None:
