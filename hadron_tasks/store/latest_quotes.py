@@ -8,12 +8,15 @@ from io import StringIO
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.store.copy_text import event_time, timestamp, value
+from hadron_tasks.store.copy_text import NULL, event_time, timestamp, value
 from hadron_tasks.tick import HadronTick, TickType
 
 _QUOTING = {TickType.QUOTE, TickType.BOOK_SNAPSHOT}
 _PRICING = {TickType.TRADE, TickType.QUOTE, TickType.INDEX_VALUE, TickType.BAR}
 _TRADE, _BOOK_DELTA = TickType.TRADE, TickType.BOOK_DELTA
+
+# The columns of what is not known.
+_NO_PRICE, _NO_TRADE, _NO_QUOTE = ("\t".join([NULL] * columns) for columns in (2, 3, 5))
 
 _MAKE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS latest_staging (LIKE latest_quotes) ON COMMIT DELETE ROWS
@@ -68,15 +71,15 @@ class _Latest(msgspec.Struct, gc=False):  # made for nearly every tick where mar
 
     def line(self, instrument_id: str) -> str:
         price, quote, trade = self.price, self.quote, self.trade
-        priced = "\\N\t\\N" if price is None else f"{price.price!s}\t{event_time(price.event_us)}"
+        priced = _NO_PRICE if price is None else f"{price.price!s}\t{event_time(price.event_us)}"
         quoted = (
-            "\\N\t\\N\t\\N\t\\N\t\\N"
+            _NO_QUOTE
             if quote is None
             else f"{value(quote.bid)}\t{value(quote.ask)}\t{value(quote.bid_size)}\t"
             f"{value(quote.ask_size)}\t{event_time(quote.event_us)}"
         )
         traded = (
-            "\\N\t\\N\t\\N"
+            _NO_TRADE
             if trade is None
             else f"{value(trade.price)}\t{value(trade.size)}\t{event_time(trade.event_us)}"
         )
