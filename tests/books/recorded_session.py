@@ -38,7 +38,6 @@ class Recorder:
         self.life = connection_life(name, time.time_ns())
         self.entries: list[Entry] = []
         self._tracker = SequenceTracker()
-        self._received_ns = time.time_ns()
 
     async def take(self, seconds: float) -> None:
         """Receive for so long."""
@@ -51,19 +50,19 @@ class Recorder:
                 return
 
     def _keep(self, frame: bytes) -> None:
-        self._received_ns = time.time_ns()
-        self.entries.append(RawFrame(frame, self._received_ns, self.life))
+        received_ns = time.time_ns()
+        self.entries.append(RawFrame(frame, received_ns, self.life))
         head = json.loads(frame)
         if "seq" not in head:
             return
-        jump = self._tracker.observe(head["sid"], head["seq"], self._received_ns)
+        jump = self._tracker.observe(head["sid"], head["seq"], received_ns)
         if jump is not None:
             gap = gap_record(
                 venue="kalshi",
                 connection=self.name,
                 cause=GapCause.SEQUENCE_JUMP,
                 from_ns=jump.since_ns,
-                to_ns=self._received_ns,
+                to_ns=received_ns,
                 channel=BOOKS,
                 sid=jump.sid,
                 jump=jump,
