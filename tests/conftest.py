@@ -11,9 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
 import redis
 from hypothesis import settings
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.local.postgres_server import PostgresServer
 from hadron_tasks.local.redis_server import RedisServer
@@ -151,6 +153,14 @@ def own_postgres_server() -> Iterator[PostgresServer]:
 def database_url(postgres_server: PostgresServer) -> str:
     """A migrated, empty database of the test's own."""
     return postgres_server.create_database(f"test_{next(_database_numbers)}", template=TEMPLATE)
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[PgConnection]:
+    """A connection to the test's own database."""
+    opened = psycopg2.connect(database_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")

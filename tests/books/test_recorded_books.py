@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg2
 import pytest
 from msgspec.structs import replace
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -24,13 +22,6 @@ from streamer.simulator.simulator import Simulator
 
 NO_SNAPSHOTS = KalshiMix(ticker=10, delta=70, trade=20, snapshot=0)
 """Only the first is sent, as at the exchange."""
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(database_url)
-    yield opened
-    opened.close()
 
 
 def test_every_book_of_a_session_is_the_exchanges_at_every_moment(

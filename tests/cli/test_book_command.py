@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg2
 import pytest
 import redis
 from click.testing import CliRunner, Result
@@ -26,13 +25,6 @@ from hadron_tasks.venues.registry import rules_for
 START = datetime.now(UTC) - timedelta(minutes=10)
 TICKER, UNRECORDED = "KXTEST-26NOV21-A", "KXTEST-26NOV21-B"
 Hadron = Callable[..., Result]
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(database_url)
-    yield opened
-    opened.close()
 
 
 def store(connection: PgConnection, venue: str, frames: list[RawFrame]) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg2
 import pytest
 from click.testing import CliRunner, Result
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -23,13 +22,6 @@ from hadron_tasks.times import to_ns
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 Hadron = Callable[..., Result]
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(database_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

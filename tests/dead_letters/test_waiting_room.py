@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 import redis
 from letter_worker import LetterWorker
@@ -64,13 +62,6 @@ def test_no_letter_is_lost_while_postgresql_is_away(worker: LetterWorker, tmp_pa
 
 def _identity_of(task_id: str) -> str:
     return identity_of_task(task_id).hex()
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(database_url)
-    yield opened
-    opened.close()
 
 
 def rows(connection: PgConnection, columns: str) -> list[tuple[Any, ...]]:

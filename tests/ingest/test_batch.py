@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import psycopg2
 import pytest
 from factories import NOON_US
 from msgspec.structs import replace
@@ -24,13 +23,6 @@ from hadron_tasks.venues.registry import rules_for
 
 NOON_NS = NOON_US * 1000
 LOOKUPS = Counter.INSTRUMENT_LOOKUPS
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(database_url)
-    yield opened
-    opened.close()
 
 
 def batch_writer(venue: str = "kalshi", rules: VenueRules | None = None) -> BatchWriter:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import psycopg2
 import pytest
 from factories import NOON_US
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -26,13 +24,6 @@ GOOD_AFTER_THE_MEND = (
     b'"yes_dollars_fp":[["0.4000","10.00"]]}}'
 )
 BAD_FOR_EVER = b'{"type":"ticker","msg":{"market_ticker":"KXA","price_dollars":"high%d"}}'
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(database_url)
-    yield opened
-    opened.close()
 
 
 def writer(*, broken: bool) -> BatchWriter:

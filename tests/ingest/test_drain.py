@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-
 import pytest
 import redis
-from factories import NOON_US
+from quote_frames import CONNECTION, quote_frame
 
 from hadron_tasks.frame_pack import MAX_FRAMES
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
 from hadron_tasks.ingest.drain import Drain
-from hadron_tasks.local.redis_server import RedisServer
-from hadron_tasks.raw_stream import RawFrame, frame_fields, pack_fields, stream_key
+from hadron_tasks.raw_stream import frame_fields, pack_fields, stream_key
 from hadron_tasks.store.instruments import InstrumentCache
 from hadron_tasks.store.session import engine_for
 from hadron_tasks.venues.registry import rules_for
 
 BATCH = 320
-CONNECTION = "kalshi-1#1"
-
-
-@pytest.fixture
-def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_server.url) as client:
-        yield client
-
-
-def frame(number: int) -> RawFrame:
-    message = {"market_ticker": "KXTEST-26NOV21-A", "price_dollars": "0.4800", "volume_fp": "7.00"}
-    document = {"type": "ticker", "msg": message | {"ts_ms": NOON_US // 1000 + number}}
-    return RawFrame(json.dumps(document).encode(), NOON_US * 1000 + number, CONNECTION)
 
 
 def append_packs(client: redis.Redis, start: int, packs: int) -> None:
     for first in range(start, start + packs * MAX_FRAMES, MAX_FRAMES):
-        frames = [frame(first + at) for at in range(MAX_FRAMES)]
+        frames = [quote_frame(first + at) for at in range(MAX_FRAMES)]
         received = [one.received_ns for one in frames]
         data = [one.data for one in frames]
         client.xadd(stream_key("kalshi"), pack_fields(data, received, CONNECTION.encode()))  # type: ignore[arg-type]
@@ -49,7 +32,7 @@ def test_no_read_is_much_larger_than_a_batch(
     # Single frames, as a quiet stream has them, and then full packs, as a backlog has them.
     singles, packs = 2000, 400
     for number in range(singles):
-        client.xadd(stream_key("kalshi"), frame_fields(frame(number)))  # type: ignore[arg-type]
+        client.xadd(stream_key("kalshi"), frame_fields(quote_frame(number)))  # type: ignore[arg-type]
     append_packs(client, singles, packs)
     taken: list[tuple[int, int]] = []
     read = StreamConsumer.read

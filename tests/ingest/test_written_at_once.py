@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -14,41 +13,21 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
-from factories import NOON_US
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
+from quote_frames import KNOWN, quote_frame
 
 from hadron_tasks.errors import StoreUnavailable
 from hadron_tasks.ingest.batch import BatchWriter, Decoded
 from hadron_tasks.ingest.drain import Drain
-from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.market_watch import mapping
-from hadron_tasks.raw_stream import Entry, RawFrame, frame_fields, stream_key
+from hadron_tasks.raw_stream import Entry, frame_fields, stream_key
 from hadron_tasks.store.accounts import Counts
 from hadron_tasks.store.instruments import InstrumentCache, NewInstrument, instrument_id
 from hadron_tasks.store.session import engine_for
 from hadron_tasks.venues.registry import rules_for
 
 BATCH = 50
-KNOWN = "KXTEST-26NOV21-A"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
-
-
-@pytest.fixture
-def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_server.url) as client:
-        yield client
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    with closing(psycopg2.connect(database_url)) as opened:
-        yield opened
-
-
-def frame(number: int, ticker: str = KNOWN) -> RawFrame:
-    message = {"market_ticker": ticker, "price_dollars": "0.4800", "volume_fp": "7.00"}
-    document = {"type": "ticker", "msg": message | {"ts_ms": NOON_US // 1000 + number}}
-    return RawFrame(json.dumps(document).encode(), NOON_US * 1000 + number, "kalshi-1#1")
 
 
 def select(connection: PgConnection, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -89,7 +68,7 @@ def test_a_server_lost_with_one_batch_costs_none(
 ) -> None:
     frames = 40 * BATCH
     for number in range(frames):
-        client.xadd(stream_key("kalshi"), frame_fields(frame(number)))  # type: ignore[arg-type]
+        client.xadd(stream_key("kalshi"), frame_fields(quote_frame(number)))  # type: ignore[arg-type]
     cache, rules = InstrumentCache(10), rules_for("kalshi")
     engine = engine_for(database_url)
 
@@ -112,7 +91,7 @@ def test_batches_with_the_same_messages_in_another_order_are_stored_once(
 ) -> None:
     """Each waits for a row of the other: PostgreSQL ends one of them, which then goes on."""
     writer = BatchWriter(rules_for("kalshi"), InstrumentCache(10), "test")
-    both = [frame(1), frame(2)]
+    both = [quote_frame(1), quote_frame(2)]
     writer.write(connection, both)
     with connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE kept AS SELECT * FROM ticks")
@@ -144,7 +123,7 @@ def test_a_mapping_changed_while_one_looks_up_is_known_to_both(
 ) -> None:
     cache, rules = InstrumentCache(10), rules_for("kalshi")
     home = BatchWriter(rules, cache, "test")
-    home.write(connection, [frame(1)])
+    home.write(connection, [quote_frame(1)])
     cache.clear()
     with closing(psycopg2.connect(database_url)) as second, ThreadPoolExecutor(1) as thread:
 
@@ -152,16 +131,16 @@ def test_a_mapping_changed_while_one_looks_up_is_known_to_both(
             # The name that is known was looked up a moment ago.
             with closing(psycopg2.connect(database_url)) as operator:
                 mapping.add(operator, ("polygon", "X:BTC-USD"), ("kalshi", KNOWN))
-            written.append(thread.submit(home.write, second, [frame(2)]))
+            written.append(thread.submit(home.write, second, [quote_frame(2)]))
             with pytest.raises(TimeoutError):
                 written[0].result(0.5)
             return rules.describe(venue, ticker)
 
         written: list[Any] = []
         looking = BatchWriter(replace(rules, describe=describe), cache, "test")
-        looking.write(connection, [frame(3), frame(4, "KXTEST-26NOV21-NEW")])
+        looking.write(connection, [quote_frame(3), quote_frame(4, "KXTEST-26NOV21-NEW")])
         written[0].result(30)
-        home.write(connection, [frame(5)])
+        home.write(connection, [quote_frame(5)])
     found = "SELECT count(*) FROM ticks WHERE instrument_id = %s"
     assert select(connection, found, str(instrument_id("polygon", "X:BTC-USD"))) == [(2,)]
     assert select(connection, found, str(instrument_id("kalshi", KNOWN))) == [(2,)]

@@ -10,13 +10,6 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[PgConnection]:
-    opened = psycopg2.connect(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def catalogue(module_database_url: str) -> Iterator[PgConnection]:
     """A connection to the module's database, whose catalogue is empty: quicker than a new one."""
     opened = psycopg2.connect(module_database_url)

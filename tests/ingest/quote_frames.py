@@ -1,0 +1,18 @@
+"""Kalshi's `ticker` messages as frames, each another."""
+
+from __future__ import annotations
+
+import json
+
+from factories import NOON_US
+
+from hadron_tasks.raw_stream import RawFrame
+
+CONNECTION = "kalshi-1#1"
+KNOWN = "KXTEST-26NOV21-A"
+
+
+def quote_frame(number: int, ticker: str = KNOWN) -> RawFrame:
+    message = {"market_ticker": ticker, "price_dollars": "0.4800", "volume_fp": "7.00"}
+    document = {"type": "ticker", "msg": message | {"ts_ms": NOON_US // 1000 + number}}
+    return RawFrame(json.dumps(document).encode(), NOON_US * 1000 + number, CONNECTION)
