@@ -21,7 +21,7 @@ from hadron_tasks.store import backfills, feed_gaps
 from hadron_tasks.store.backfills import BackfillRun, PageDone
 from hadron_tasks.store.feed_gaps import Gap, Recovered
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
-from hadron_tasks.store.latest_quotes import write_latest
+from hadron_tasks.store.latest_quotes import newest_of, write_latest
 from hadron_tasks.store.partitions import KnownPartitions, day_number
 from hadron_tasks.store.ticks import Row, write_trades
 from hadron_tasks.tick import HadronTick
@@ -128,7 +128,7 @@ class Pages:
                 reason=answer.unreadable[0] if answer.unreadable else "",
             )
             backfills.advance(cursor, run, done)
-            write_latest(cursor, new)
+            write_latest(cursor, newest_of(new))
         return done
 
     def _failed(

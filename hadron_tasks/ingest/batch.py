@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -21,8 +21,8 @@ from hadron_tasks.raw_stream import Entry, FeedGap, GapEntry, RawFrame
 from hadron_tasks.store import accounts, lifecycle
 from hadron_tasks.store.accounts import Counts
 from hadron_tasks.store.dead_letters import DeadFrame, resolve_letters, write_dead_frames
-from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
-from hadron_tasks.store.latest_quotes import write_latest
+from hadron_tasks.store.instruments import InstrumentCache, ids_in_order
+from hadron_tasks.store.latest_quotes import newest_of, write_latest
 from hadron_tasks.store.mapping import mapping_version
 from hadron_tasks.store.partitions import KnownPartitions, day_number
 from hadron_tasks.store.session import blames_the_data, is_transient
@@ -60,19 +60,10 @@ class BatchWriter:
         self.quoted: set[str] = set()
         """Instruments whose newest state changed, until somebody tells of it."""
 
-    def decode(self, entries: Sequence[Entry]) -> Decoded:
-        """Read a batch's frames; needs no database, so it may be done while another is written."""
-        return decode(self._rules, entries)
-
-    def write(
-        self, connection: PgConnection, entries: Sequence[Entry], decoded: Decoded | None = None
-    ) -> Counts:
+    def write(self, connection: PgConnection, entries: Sequence[Entry]) -> Counts:
         """Store a batch in one transaction and commit it.
 
         A frame that cannot be stored is found by halving the batch, and becomes a dead letter.
-
-        Args:
-            decoded: What :meth:`decode` made of ``entries``, if that was done before.
 
         Raises:
             psycopg2.Error: The database is away or gave way (see ``is_transient``); nothing of
@@ -80,7 +71,7 @@ class BatchWriter:
             StoreNotReady: The database cannot store anything; says what to do.
         """
         try:
-            decoded = self.decode(entries) if decoded is None else decoded
+            decoded = decode(self._rules, entries)
             try:
                 return self._store(connection, decoded, frames=len(entries))
             except DeadlockDetected:
@@ -122,15 +113,18 @@ class BatchWriter:
     def _store(self, connection: PgConnection, decoded: Decoded, *, frames: int) -> Counts:
         found = decoded.found
         venue = self._rules.venue
-        tickers = {tick.ticker for tick in found.ticks}
-        subjects = {event.ticker for event in found.lifecycle if event.ticker is not None}
-        ids, elsewhere = self._resolve(connection, tickers | subjects)
+        subjects = [event.ticker for event in found.lifecycle if event.ticker is not None]
+        tickers = [tick.ticker for tick in found.ticks]
+        ids, elsewhere = self._resolve(connection, tickers + subjects)
         self._partitions.ensure(connection, {day_number(tick.event_us) for tick in found.ticks})
-        rows: list[Row] = [(ids[tick.ticker], tick) for tick in found.ticks]
+        rows: list[Row] = list(zip(ids, found.ticks, strict=False))  # the subjects' follow
+        newest = newest_of(rows, elsewhere)
         now = datetime.now(UTC)
         with connection, connection.cursor() as cursor:
             written = write_ticks(cursor, rows)
-            new_lifecycle = self._write_lifecycle(cursor, found, ids)
+            new_lifecycle = self._write_lifecycle(
+                cursor, found, dict(zip(subjects, ids[len(tickers) :], strict=True))
+            )
             dead = write_dead_frames(cursor, decoded.dead)
             resolve_letters(cursor, decoded.resolved)
             accounts.add_gaps(cursor, decoded.gaps)
@@ -146,15 +140,15 @@ class BatchWriter:
                 gaps=len(decoded.gaps),
             )
             accounts.add_counts(cursor, venue, self._worker, now, counts)
-            quoted = write_latest(cursor, rows, elsewhere)
-        self.quoted.update(quoted)
+            write_latest(cursor, newest)
+        self.quoted.update(newest.instrument_ids)
         self.tallies.stored(found, decoded.dead)
         return counts
 
     def _resolve(
-        self, connection: PgConnection, tickers: Set[str]
-    ) -> tuple[dict[str, str], Collection[str]]:
-        """Instrument ids by ticker, and the instruments that another venue prices."""
+        self, connection: PgConnection, tickers: Sequence[str]
+    ) -> tuple[list[str], Collection[str]]:
+        """An instrument's id for each ticker, and the instruments that another venue prices."""
         venue, cache = self._rules.venue, self._cache
         # From the mapping's version to what was found in it: a thread that met a newer version in
         # between would be left with what is true no more.
@@ -162,21 +156,19 @@ class BatchWriter:
             with connection, connection.cursor() as cursor:
                 cache.keep_up(mapping_version(cursor))
             before = cache.missed
-            ids = resolve_instruments(connection, cache, venue, tickers, self._rules.describe)
+            ids = ids_in_order(connection, cache, venue, tickers, self._rules.describe)
             missed = cache.missed - before
             elsewhere = cache.elsewhere(venue)
         self.tallies.looked_up(len(tickers) - missed, missed)
         return ids, elsewhere
 
     def _write_lifecycle(self, cursor: Cursor, found: Normalised, ids: dict[str, str]) -> int:
+        """``ids``: of the instruments that it is about, by ticker."""
         if not found.lifecycle:
             return 0
         new = lifecycle.write_lifecycle(cursor, found.lifecycle)
         venue = self._rules.venue
-        subjects = {event.ticker for event in found.lifecycle if event.ticker is not None}
-        lifecycle.apply_to_instruments(
-            cursor, venue, {ticker: ids[ticker] for ticker in subjects}, self._rules.fold_market
-        )
+        lifecycle.apply_to_instruments(cursor, venue, ids, self._rules.fold_market)
         about_events = {
             event.event_ticker
             for event in found.lifecycle

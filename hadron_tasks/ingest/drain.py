@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import cycle
-from typing import NamedTuple
 
 import redis
 from sqlalchemy import Engine
@@ -16,19 +15,19 @@ from sqlalchemy import Engine
 from hadron_tasks import counters, quote_changes
 from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.frame_pack import MAX_FRAMES
-from hadron_tasks.ingest.batch import BatchWriter, Decoded
+from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
 from hadron_tasks.ingest.latency import histogram, latency_key
-from hadron_tasks.raw_stream import Entry, active_drains_key, drains_wanted, stream_key
+from hadron_tasks.raw_stream import active_drains_key, drains_wanted, stream_key
 from hadron_tasks.store.accounts import Counts
 from hadron_tasks.store.session import raw_connection
 
 IDLE_S = 0.25
 """A drain that found nothing for so long ends: its process is free for other work."""
 
-WRITTEN_AT_ONCE = 2
-"""Batches that a drain writes at a time: while PostgreSQL is waited for with one, the next is made
-ready (measured: a third more frames a second than with one)."""
+WRITTEN_AT_ONCE = 3
+"""Batches that a drain has under way at a time, each with a connection of its own: while PostgreSQL
+is waited for with one, others are made ready."""
 
 GATHER_BELOW = 200
 GATHER_S = 0.02
@@ -41,14 +40,6 @@ killed one is forgotten after it, and another takes its place."""
 
 COOL_DOWN_S = 2.0
 """How long a drain that found no database keeps its place, so that no other tries at once."""
-
-
-class _Batch(NamedTuple):
-    """What is stored in one transaction."""
-
-    deliveries: list[Delivery]
-    entries: list[Entry]
-    decoded: Decoded
 
 
 class Drain:
@@ -107,13 +98,12 @@ class Drain:
         self._reach_database()
         while abandoned := self._consumer.claim_abandoned(self._few):
             still_here()
-            for batch in self._batches(abandoned):
+            for batch in _transactions(abandoned, self._batch):
                 total.add(self._store(self._writers[0], batch))
             if time.monotonic() > deadline:
                 return total
         with ThreadPoolExecutor(len(self._writers)) as threads:
-            # While PostgreSQL is waited for with one batch, the next are read, and written as far
-            # as they can be.
+            # While PostgreSQL is waited for with one batch, others are made ready.
             writing: deque[Future[Counts]] = deque()
             writers = cycle(self._writers)
             wanted = self._few
@@ -122,7 +112,7 @@ class Drain:
                 still_here()
                 if not deliveries:
                     break
-                for batch in self._batches(deliveries):
+                for batch in _transactions(deliveries, self._batch):
                     if len(writing) == len(self._writers):
                         total.add(self._result(writing.popleft(), deliveries))
                     # The writer of the batch that is done.
@@ -144,11 +134,6 @@ class Drain:
         with raw_connection(self._engine):
             pass
 
-    def _batches(self, deliveries: Sequence[Delivery]) -> Iterator[_Batch]:
-        for some in _transactions(deliveries, self._batch):
-            entries = [entry for delivery in some for entry in delivery.entries]
-            yield _Batch(some, entries, self._writers[0].decode(entries))
-
     def _result(self, under_way: Future[Counts], deliveries: Sequence[Delivery]) -> Counts:
         """Wait for the batch that is being written; if it fails, ``deliveries`` go back too."""
         try:
@@ -157,16 +142,18 @@ class Drain:
             self._release(deliveries)
             raise
 
-    def _store(self, writer: BatchWriter, batch: _Batch) -> Counts:
+    def _store(self, writer: BatchWriter, deliveries: Sequence[Delivery]) -> Counts:
+        """Store a batch in one transaction, and acknowledge it."""
+        entries = [entry for delivery in deliveries for entry in delivery.entries]
         try:
             with raw_connection(self._engine) as connection:
-                counts = writer.write(connection, batch.entries, batch.decoded)
+                counts = writer.write(connection, entries)
         except BaseException:
-            self._release(batch.deliveries)
+            self._release(deliveries)
             raise
         committed_ns = time.time_ns()
-        self._consumer.acknowledge([delivery.entry_id for delivery in batch.deliveries])
-        self._count(writer, batch.deliveries, committed_ns)
+        self._consumer.acknowledge([delivery.entry_id for delivery in deliveries])
+        self._count(writer, deliveries, committed_ns)
         return counts
 
     def _release(self, deliveries: Sequence[Delivery]) -> None:

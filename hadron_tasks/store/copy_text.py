@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from io import BytesIO
 from typing import Any
 
 import msgspec
 from msgspec.structs import astuple
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.tick import HadronTick
 
@@ -35,6 +37,16 @@ TICK_COLUMNS = (
     "sequence",
     "metadata",
 )
+
+
+def copy_in(cursor: Cursor, statement: str, lines: bytes) -> None:
+    """Run a ``COPY ... FROM STDIN`` of ``lines``.
+
+    In one piece: psycopg2 would send 8 kB at a time and give the interpreter away for each, which
+    takes up to 5 ms to come back while another thread computes (measured: a batch takes a fifth
+    longer).
+    """
+    cursor.copy_expert(statement, BytesIO(lines), size=len(lines) + 1)
 
 
 def tick_lines(rows: Iterable[tuple[str, HadronTick]]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from io import StringIO
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
-import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.store.copy_text import NULL, event_time, timestamp, value
+from hadron_tasks.store.copy_text import NULL, copy_in, event_time, timestamp, value
 from hadron_tasks.tick import HadronTick, TickType
 
 _QUOTING = {TickType.QUOTE, TickType.BOOK_SNAPSHOT}
@@ -48,78 +47,110 @@ _UPSERT = f"""
 """  # noqa: S608 - constants only
 
 
-class _Latest(msgspec.Struct, gc=False):  # made for nearly every tick where markets are many
-    """The ticks that tell the newest of an instrument: price, quote and trade."""
+class Newest(NamedTuple):
+    """What ticks tell to be the newest of each instrument, ready to be written."""
 
-    venue: str
-    received_ns: int = 0
-    price: HadronTick | None = None
-    quote: HadronTick | None = None
-    trade: HadronTick | None = None
-
-    def fold(self, tick: HadronTick) -> None:
-        kind = tick.tick_type
-        # A side that is absent is absent now: the whole quote replaces the one before.
-        if kind in _QUOTING and _is_newer(tick, self.quote):
-            self.quote = tick
-        if kind is _TRADE and _is_newer(tick, self.trade):
-            self.trade = tick
-        if kind in _PRICING and tick.price is not None and _is_newer(tick, self.price):
-            self.price = tick
-        if tick.received_ns > self.received_ns:  # max() takes four times as long
-            self.received_ns = tick.received_ns
-
-    def line(self, instrument_id: str) -> str:
-        price, quote, trade = self.price, self.quote, self.trade
-        priced = _NO_PRICE if price is None else f"{price.price!s}\t{event_time(price.event_us)}"
-        quoted = (
-            _NO_QUOTE
-            if quote is None
-            else f"{value(quote.bid)}\t{value(quote.ask)}\t{value(quote.bid_size)}\t"
-            f"{value(quote.ask_size)}\t{event_time(quote.event_us)}"
-        )
-        traded = (
-            _NO_TRADE
-            if trade is None
-            else f"{value(trade.price)}\t{value(trade.size)}\t{event_time(trade.event_us)}"
-        )
-        received = timestamp(self.received_ns // 1000)
-        return f"{instrument_id}\t{self.venue}\t{priced}\t{quoted}\t{traded}\t{received}\n"
+    instrument_ids: list[str]
+    lines: bytes
+    """As COPY text, in the order of ``_COLUMNS``."""
 
 
-def _is_newer(tick: HadronTick, before: HadronTick | None) -> bool:
-    return before is None or tick.event_us >= before.event_us
-
-
-def write_latest(
-    cursor: Cursor,
-    rows: Iterable[tuple[str, HadronTick]],
-    elsewhere: Collection[str] = frozenset(),
-) -> list[str]:
-    """Bring ``latest_quotes`` up to date with ticks; older ones change nothing.
-
-    Call it last in a transaction: it locks the rows of busy instruments until the commit.
+def newest_of(
+    rows: Iterable[tuple[str, HadronTick]], elsewhere: Collection[str] = frozenset()
+) -> Newest:
+    """Find the newest price, quote and trade of each instrument.
 
     Args:
-        elsewhere: Instruments whose prices another venue is trusted for: left alone.
-
-    Returns:
-        The instruments whose rows were written.
+        rows: Ticks with their instruments' ids, in any order.
+        elsewhere: Instruments whose prices another venue is trusted for: left out.
     """
-    latest: dict[str, _Latest] = {}
+    # Where markets are many, nearly each has one tick in a batch: nothing is made for it but its
+    # line.
+    firsts: dict[str, HadronTick] = {}
+    several: dict[str, list[HadronTick]] = {}
     for instrument_id, tick in rows:
-        if tick.tick_type is _BOOK_DELTA:
+        if tick.tick_type is _BOOK_DELTA or (elsewhere and instrument_id in elsewhere):
             continue
-        if elsewhere and instrument_id in elsewhere:
+        first = firsts.setdefault(instrument_id, tick)
+        if first is tick:
             continue
-        state = latest.get(instrument_id)
-        if state is None:
-            state = latest[instrument_id] = _Latest(tick.venue)
-        state.fold(tick)
-    if not latest:
-        return []
-    lines = "".join([state.line(instrument_id) for instrument_id, state in latest.items()])
-    cursor.execute(_MAKE_STAGING)
-    cursor.copy_expert(_COPY, StringIO(lines))
-    cursor.execute(_UPSERT)
-    return list(latest)
+        ticks = several.get(instrument_id)
+        if ticks is None:
+            several[instrument_id] = [first, tick]
+        else:
+            ticks.append(tick)
+    lines = [
+        _line_of_several(instrument_id, several[instrument_id])
+        if instrument_id in several
+        else _line_of_one(instrument_id, tick)
+        for instrument_id, tick in firsts.items()
+    ]
+    return Newest(list(firsts), "".join(lines).encode())
+
+
+def write_latest(cursor: Cursor, newest: Newest) -> None:
+    """Bring ``latest_quotes`` up to date; what is older than what it holds changes nothing.
+
+    Call it last in a transaction: it locks the rows of busy instruments until the commit.
+    """
+    if newest.instrument_ids:
+        cursor.execute(_MAKE_STAGING)
+        copy_in(cursor, _COPY, newest.lines)
+        cursor.execute(_UPSERT)
+
+
+def _line_of_one(instrument_id: str, tick: HadronTick) -> str:
+    kind = tick.tick_type
+    return _line(
+        instrument_id,
+        tick if kind in _PRICING and tick.price is not None else None,
+        tick if kind in _QUOTING else None,
+        tick if kind is _TRADE else None,
+        tick.venue,
+        tick.received_ns,
+    )
+
+
+def _line_of_several(instrument_id: str, ticks: Sequence[HadronTick]) -> str:
+    price = quote = trade = None
+    received_ns = 0
+    for tick in ticks:
+        kind, event_us = tick.tick_type, tick.event_us
+        # A side that is absent is absent now: the whole quote replaces the one before.
+        if kind in _QUOTING and (quote is None or event_us >= quote.event_us):
+            quote = tick
+        if kind is _TRADE and (trade is None or event_us >= trade.event_us):
+            trade = tick
+        if (
+            kind in _PRICING
+            and tick.price is not None
+            and (price is None or event_us >= price.event_us)
+        ):
+            price = tick
+        if tick.received_ns > received_ns:  # max() takes four times as long
+            received_ns = tick.received_ns
+    return _line(instrument_id, price, quote, trade, ticks[0].venue, received_ns)
+
+
+def _line(
+    instrument_id: str,
+    price: HadronTick | None,
+    quote: HadronTick | None,
+    trade: HadronTick | None,
+    venue: str,
+    received_ns: int,
+) -> str:
+    # The conditions in place: calling a function for each value would take as long again.
+    priced = _NO_PRICE if price is None else f"{price.price!s}\t{event_time(price.event_us)}"
+    quoted, traded = _NO_QUOTE, _NO_TRADE
+    if quote is not None:
+        bid, ask, bid_size, ask_size = quote.bid, quote.ask, quote.bid_size, quote.ask_size
+        quoted = (
+            f"{NULL if bid is None else bid!s}\t{NULL if ask is None else ask!s}\t"
+            f"{NULL if bid_size is None else bid_size!s}\t"
+            f"{NULL if ask_size is None else ask_size!s}\t{event_time(quote.event_us)}"
+        )
+    if trade is not None:
+        traded = f"{value(trade.price)}\t{value(trade.size)}\t{event_time(trade.event_us)}"
+    received = timestamp(received_ns // 1000)
+    return f"{instrument_id}\t{venue}\t{priced}\t{quoted}\t{traded}\t{received}\n"

@@ -62,7 +62,8 @@ def engine_for(database_url: str) -> Engine:
     return create_engine(
         sqlalchemy_url(database_url),
         pool_pre_ping=True,
-        pool_size=2,
+        # No fewer than a drain writes with at once: one beyond these is closed after each use.
+        pool_size=4,
         max_overflow=4,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hadron"},
     )

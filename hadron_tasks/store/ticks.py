@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from io import StringIO
-
 from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -56,10 +54,10 @@ def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     fresh = _without_known_trades(cursor, rows)
     if not fresh:
         return 0
-    lines = copy_text.tick_lines(fresh)
+    lines = copy_text.tick_lines(fresh).encode()
     cursor.execute("SAVEPOINT before_copy")
     try:
-        cursor.copy_expert(_COPY_TICKS, StringIO(lines))
+        copy_text.copy_in(cursor, _COPY_TICKS, lines)
     except errors.UniqueViolation:
         # Some rows are stored already, or stand twice in this batch: delivered again, or a feed
         # received by two connections.
@@ -115,7 +113,7 @@ def write_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
     if not fresh:
         return []
     cursor.execute(_MAKE_STAGING)
-    cursor.copy_expert(_COPY_STAGING, StringIO(copy_text.tick_lines(fresh)))
+    copy_text.copy_in(cursor, _COPY_STAGING, copy_text.tick_lines(fresh).encode())
     cursor.execute(_TRADES_FROM_STAGING)
     written = set(cursor.fetchall())
     return [row for row in fresh if (row[0], row[1].event_key) in written]
@@ -135,8 +133,8 @@ def _lost_ones(cursor: Cursor, known: dict[tuple[str, int | None], Row]) -> list
     return lost
 
 
-def _write_by_staging(cursor: Cursor, lines: str) -> int:
+def _write_by_staging(cursor: Cursor, lines: bytes) -> int:
     cursor.execute(_MAKE_STAGING)
-    cursor.copy_expert(_COPY_STAGING, StringIO(lines))
+    copy_text.copy_in(cursor, _COPY_STAGING, lines)
     cursor.execute(_FROM_STAGING)
     return int(cursor.rowcount)

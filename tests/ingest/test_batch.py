@@ -341,4 +341,4 @@ def test_names_that_were_not_remembered_are_counted(connection: PgConnection) ->
         {labels[1]: count for (what, labels), count in one.items() if what is LOOKUPS}
         for one in told
     ]
-    assert lookups == [{"miss": 40}, {"hit": 40}]
+    assert lookups == [{"miss": 40, "hit": 160}, {"hit": 200}]

@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from quote_frames import KNOWN, quote_frame
 
 from hadron_tasks.errors import StoreUnavailable
-from hadron_tasks.ingest.batch import BatchWriter, Decoded
+from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.drain import Drain
 from hadron_tasks.market_watch import mapping
 from hadron_tasks.raw_stream import Entry, frame_fields, stream_key
@@ -42,25 +42,21 @@ class MeetingWriter(BatchWriter):
     meeting = threading.Barrier(2, timeout=30)
     batches = 0
 
-    def write(
-        self, connection: PgConnection, entries: Sequence[Entry], decoded: Decoded | None = None
-    ) -> Counts:
+    def write(self, connection: PgConnection, entries: Sequence[Entry]) -> Counts:
         self.batches += 1
         if self.batches == 1:
             self.meeting.wait()
-        return super().write(connection, entries, decoded)
+        return super().write(connection, entries)
 
 
 class CutOffWriter(MeetingWriter):
     """Has no server any more when it is to write its second batch."""
 
-    def write(
-        self, connection: PgConnection, entries: Sequence[Entry], decoded: Decoded | None = None
-    ) -> Counts:
+    def write(self, connection: PgConnection, entries: Sequence[Entry]) -> Counts:
         if self.batches == 1:
             with closing(psycopg2.connect(connection.dsn)) as other:
                 select(other, "SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
-        return super().write(connection, entries, decoded)
+        return super().write(connection, entries)
 
 
 def test_a_server_lost_with_one_batch_costs_none(

@@ -84,7 +84,7 @@ FRAMES = Group(
             "hadron_instrument_lookups_total",
             Kind.COUNTER,
             "venue result",
-            "Instruments of batches looked for in a worker's cache: hit or miss.",
+            "Instruments of messages looked for in a worker's cache: hit or miss.",
         ),
     ],
 )
