@@ -35,7 +35,8 @@ max_connections = 100
 shared_buffers = {shared_buffers_mb}MB
 max_wal_size = 4GB
 checkpoint_timeout = 15min
-wal_compression = on
+# This build has pglz alone, which takes longer for a page than all else that is done to it.
+wal_compression = off
 random_page_cost = 1.1
 log_min_messages = warning
 """

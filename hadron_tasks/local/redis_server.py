@@ -95,6 +95,9 @@ class RedisServer:
                     *("--dir", str(self.directory), "--appendonly", "yes"),
                     *("--appendfsync", "everysec", "--maxmemory-policy", "noeviction"),
                     *("--maxmemory", str(MAX_MEMORY_BYTES), "--save", ""),
+                    # Streams are nearly empty most of the time, so the file soon is twice what
+                    # is in it: at the default of 64 MB a busy Redis would fork every few seconds.
+                    *("--auto-aof-rewrite-min-size", "256mb"),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -345,6 +345,11 @@ class LocalFleet:
                 cwd="/",
             )
             assert made.returncode == 0, made.stderr
+        # The wheel's PostgreSQL was built without lz4.
+        container.command = [
+            "wal_compression=off" if word == "wal_compression=lz4" else word
+            for word in container.command
+        ]
         container.command += ["-D", str(cluster), "-k", str(volume), "-c", "fsync=off"]
         container.command += ["-c", f"port={self.shared_ports['5432']}"]
         return container
