@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from psycopg2 import sql
@@ -61,34 +63,67 @@ def _of_rows(plan: Plan, services: Services) -> Report:
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class _Markets:
+    """Frames about so many markets, and a worker that has met no others."""
+
+    count: int
+    workers: Workers
+    mix: FrameMix
+    figure: Figure
+
+    @classmethod
+    def of(cls, count: int, services: Services, *, skewed: bool) -> _Markets:
+        way = "as they trade" if skewed else "all alike"
+        return cls(
+            count,
+            Workers(services, 1),
+            # A seed of its own: no two tell of the same message.
+            FrameMix(count, time.time_ns(), seed=2 * count + skewed, skewed=skewed),
+            Figure(f"1 worker, {count:,} markets, {way}"),
+        )
+
+    def warm_up(self, frames: int) -> None:
+        """Until the caches hold what they can hold."""
+        for _ in range(1 + 3 * self.count // frames):
+            self.workers.drain(None, self.mix.take(frames))
+
+    def memory(self) -> Figure:
+        """The most that its worker has used."""
+        return Figure(f"memory: {self.figure.name}", "MB", [self.workers.peak_memory_mb()])
+
+
 def _of_markets(plan: Plan, services: Services) -> Report:
-    """Stream to committed rows about so many distinct markets: as they trade, and all alike."""
+    """Stream to committed rows about so many distinct markets: as they trade, and all alike.
+
+    In turns, on the same tables: what differs is how many markets the frames are about.
+    """
     report = Report()
-    by_way: dict[bool, list[Figure]] = {True: [], False: []}
-    for count in plan.distinct:
-        with services.connect() as connection:
-            _make_instruments(connection, count)
-        for skewed, figures in by_way.items():
-            name = f"1 worker, {count:,} markets, {'as they trade' if skewed else 'all alike'}"
-            plan.say(f"growth: {name}")
-            services.empty_tables()
-            workers = Workers(services, 1)
-            mix = FrameMix(count, time.time_ns(), skewed=skewed)
-            figure = Figure(name)
-            with workers.running():
-                # Until the caches hold what they can hold.
-                for _ in range(1 + 3 * count // plan.frames):
-                    workers.drain(None, mix.take(plan.frames))
-                for _ in range(plan.rounds):
-                    workers.drain(figure, mix.take(plan.frames))
-                memory = Figure(f"memory: {name}", "MB")
-                memory.rounds = [workers.peak_memory_mb()]
-            figures.append(figure)
-            report.figures += [figure, memory]
+    plan.say(f"growth: making {max(plan.distinct):,} markets")
+    with services.connect() as connection:
+        _make_instruments(connection, max(plan.distinct))
+    services.empty_tables()
+    # A Redis database for each worker, so that it hears of no frames but its own.
+    of_its_own = map(services.apart, range(1, 1 + 2 * len(plan.distinct)))
+    all_alike = [_Markets.of(count, next(of_its_own), skewed=False) for count in plan.distinct]
+    as_they_trade = [_Markets.of(count, next(of_its_own), skewed=True) for count in plan.distinct]
+    with ExitStack() as stack:
+        for one in all_alike + as_they_trade:
+            plan.say(f"growth: warming up {one.figure.name}")
+            stack.enter_context(one.workers.running())
+            one.warm_up(plan.frames)
+        for number in range(plan.rounds):
+            plan.say(f"growth: round {number + 1} of {plan.rounds}, by markets")
+            for one in all_alike + as_they_trade:
+                one.workers.drain(one.figure, one.mix.take(plan.frames))
+        for one in all_alike + as_they_trade:
+            memory = one.memory()
+            report.figures += [one.figure, memory]
             report.verdicts.append(Bound(memory.name, memory, CACHES_MB))
-    for first, *others in by_way.values():
+    for first, *others in (all_alike, as_they_trade):
         report.verdicts += [
-            Ratio(f"{one.name} / {first.name}", one, first, WANTED) for one in others
+            Ratio(f"{one.figure.name} / {first.figure.name}", one.figure, first.figure, WANTED)
+            for one in others
         ]
     return report
 

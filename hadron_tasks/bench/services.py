@@ -7,9 +7,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg2
 import redis
@@ -49,6 +50,18 @@ class Services:
             "HADRON_DATA_DIR": str(self.directory),
             "HADRON_VENUES": "kalshi",
         }
+
+    def apart(self, database: int) -> Services:
+        """The same PostgreSQL with another of Redis' databases: streams and queues of its own.
+
+        Raises:
+            HadronError: That one holds something.
+        """
+        url = urlsplit(self.redis_url)._replace(path=f"/{database}").geturl()
+        _refuse_used_redis(url)
+        directory = self.directory / f"redis-database-{database}"
+        directory.mkdir()
+        return replace(self, redis_url=url, directory=directory)
 
     def empty_tables(self) -> None:
         """Take all ticks away, and let no earlier write be in the way of the next round."""
@@ -95,8 +108,8 @@ def _refuse_used_redis(url: str) -> None:
     with redis.Redis.from_url(url, socket_timeout=10) as client:
         if client.dbsize():
             raise HadronError(
-                "The Redis that --redis-url names is not empty. Name an empty database: a "
-                "benchmark fills and empties streams."
+                "The Redis that --redis-url names is not empty, or (for growth) its databases 1, 2 "
+                "and so on are not. Name an empty one: a benchmark fills and empties streams."
             )
 
 
