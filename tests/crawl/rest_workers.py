@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import redis
 from celery import Celery
+from celery_part import WorkerPart
 
 from hadron_tasks.worker_health import read_reports
 from streamer.simulator.simulator import Simulator
@@ -23,7 +22,7 @@ HADRON = str(Path(sys.executable).with_name("hadron"))
 POOL_PROCESSES = 2
 
 
-class RestWorkers:
+class RestWorkers(WorkerPart):
     """One worker with two pool processes, and what tests ask of it."""
 
     def __init__(
@@ -34,10 +33,8 @@ class RestWorkers:
         directory: Path,
         **settings: str,
     ) -> None:
+        super().__init__(directory, database_url, patience_s=120)
         self.exchange = exchange
-        self.database_url = database_url
-        self.directory = directory
-        self.log = directory / "worker.log"
         self.env = os.environ | {
             "HADRON_REDIS_URL": redis_url,
             "HADRON_DATABASE_URL": database_url,
@@ -54,19 +51,10 @@ class RestWorkers:
             self.env[f"KALSHI_PRIVATE_KEY_{key.slot}_PATH"] = str(key.private_key_path)
         self.celery = Celery("hadron", broker=redis_url)
         self.redis = redis.Redis.from_url(redis_url)
-        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        arguments = f"-A hadron_tasks.app worker -Q rest -E -c {POOL_PROCESSES} -n rest@%h"
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "celery", *arguments.split()],
-                env=self.env,
-                cwd=self.directory,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        arguments = f"worker -Q rest -E -c {POOL_PROCESSES} -n rest@%h"
+        self.process = self.celery_command(*arguments.split())
         self.wait_for(lambda: read_reports(self.redis), "the worker's report")
 
     def kill(self) -> None:
@@ -117,23 +105,3 @@ class RestWorkers:
         """What ``hadron crawl status`` tells of a crawl."""
         found: dict[str, Any] = json.loads(self.hadron("crawl", "status", str(run_id), "--json"))
         return found
-
-    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(self.database_url)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
-
-    def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = 120) -> Any:
-        """What ``condition`` gives, once it is true."""
-        deadline = time.monotonic() + timeout_s
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"{what} did not come about; {self.tail()}"
-            time.sleep(0.02)
-        return found
-
-    def tail(self) -> str:
-        return self.log.read_text(errors="replace")[-5000:]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import psycopg2
 import redis
 from celery import Celery
+from celery_part import WorkerPart
 from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -33,15 +30,13 @@ REDIS_PASSWORD = "planted-redis-password"
 DATABASE_PASSWORD = "planted-database-password"
 
 
-class LetterWorker:
+class LetterWorker(WorkerPart):
     """A worker with failing tasks, its services, and what tests ask of them."""
 
     def __init__(self, server: RedisServer, postgres: PostgresServer, directory: Path) -> None:
+        super().__init__(directory, postgres.create_database("letters"), patience_s=40)
         self.server = server
         self.postgres = postgres
-        self.database_url = postgres.create_database("letters")
-        self.directory = directory
-        self.log = directory / "worker.log"
         self.redis = redis.Redis.from_url(server.url)
         self.redis.acl_setuser("hadron", True, passwords="+" + REDIS_PASSWORD, commands=["+@all"],
                                keys=["*"], channels=["*"])  # fmt: skip
@@ -56,7 +51,6 @@ class LetterWorker:
         self.settings = self._settings()
         self.env = bare | self.settings | {"PYTHONPATH": str(Path(__file__).parent)}
         self.celery = Celery("hadron", broker=server.url)
-        self.process: subprocess.Popen[bytes] | None = None
 
     def _settings(self) -> dict[str, str]:
         """Settings with a secret of each kind."""
@@ -82,17 +76,6 @@ class LetterWorker:
         arguments = "worker -I failing_tasks -Q drain,maintenance,rest -E -c 2 -n letters@%h"
         self.process = self.celery_command(*arguments.split())
 
-    def celery_command(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
-        """Start a ``celery`` command; it logs where the worker does."""
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "hadron_tasks.app", *arguments],
-                env=self.env | env,
-                cwd=self.directory,
-                stdout=log,
-                stderr=log,
-            )
-
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
@@ -114,15 +97,6 @@ class LetterWorker:
         """Put a frame on its raw stream, as a streamer does, and poke."""
         self.redis.xadd(stream_key(venue), frame_fields(frame))  # type: ignore[arg-type]
         self.celery.send_task("hadron.drain_raw", args=[venue], queue="drain")
-
-    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(self.database_url)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
 
     def letters(self, task: str, **columns: object) -> list[dict[str, Any]]:
         """The letters of a task, whole."""
@@ -155,14 +129,6 @@ class LetterWorker:
         answers = self.celery.control.inspect(timeout=0.3).revoked() or {}
         return {task_id for ids in answers.values() for task_id in ids}
 
-    def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = 40) -> Any:
-        """What ``condition`` gives, once it is true."""
-        deadline = time.monotonic() + timeout_s
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"{what} did not come about; {self.tail()}"
-            time.sleep(0.05)
-        return found
-
     def status(self, letter_id: int) -> tuple[str, int]:
         """A letter's status and attempts."""
         ((status, attempts),) = self.query(
@@ -178,6 +144,3 @@ class LetterWorker:
         get_settings.cache_clear()
         assert ran.exit_code == 0, ran.output
         return ran.stdout
-
-    def tail(self) -> str:
-        return self.log.read_text(errors="replace")[-5000:]

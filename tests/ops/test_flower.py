@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from celery_part import celery
 from flower_page import ask
 
 from hadron_tasks.local.redis_server import RedisServer, free_port
@@ -52,14 +51,7 @@ def test_every_queue_is_listed_though_one_worker_answered(tmp_path: Path) -> Non
 
 @contextmanager
 def running(directory: Path, env: dict[str, str], command: str, *options: str) -> Iterator[None]:
-    with (directory / f"{command}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "hadron_tasks.app", command, *options],
-            env=env,
-            cwd=directory,
-            stdout=log,
-            stderr=log,
-        )
+    process = celery(directory, directory / f"{command}.log", env, command, *options)
     try:
         yield
     finally:
