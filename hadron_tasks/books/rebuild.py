@@ -67,5 +67,10 @@ def _made(chain: Chain, messages: Sequence[Message], holes: list[Hole], at: date
 
 
 def _rank(rebuilt: Rebuilt) -> tuple[object, ...]:
-    """Exact ones first, then whichever has the newest snapshot."""
-    return (rebuilt.trust.exact, rebuilt.chain.anchor.received_at)
+    """Exact ones first, then whichever was told of the market last, then the newest snapshot.
+
+    A connection that hands a market over may have asked for a snapshot shortly before; what
+    changes after that is told by the other alone.
+    """
+    chain = rebuilt.chain
+    return (rebuilt.trust.exact, chain.last_received, chain.anchor.received_at)

@@ -276,6 +276,24 @@ def test_messages_in_any_order_make_the_same(feed: SimulatedFeed) -> None:
     assert turned.book == feed.truth_at(feed.now)
 
 
+def test_a_snapshot_before_a_hand_over_is_not_the_last_word() -> None:
+    feed = SimulatedFeed()
+    leaving, _staying = feed.connections
+    for connection in feed.connections:
+        feed.connect(connection)
+        feed.join(connection, MARKET)
+        feed.tick(0.3)
+    feed.snapshot(leaving, MARKET)
+    feed.leave(leaving, MARKET)
+    feed.tick(0.3)
+    feed.change(MARKET, "yes", A_PRICE, D(1))
+    feed.tick(0.3)
+    made = rebuild(feed.messages, feed.holes, feed.now).best
+    assert made is not None
+    assert made.trust.exact
+    assert made.book == feed.truth_at(feed.now)
+
+
 CONNECTIONS = 3
 Step = Callable[[SimulatedFeed], None]
 
