@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import click
 import redis
@@ -47,10 +48,10 @@ def replay(file: Path, venue: str, received_at: datetime | None, wait: bool) -> 
     )
     with redis_client() as client, file.open("rb") as lines, Progress() as progress:
         task = progress.add_task(f"Replaying {file.name}", total=file.stat().st_size)
-        sent = 0
+        sent, last_id = 0, b"0"
         try:
             for batch in _batches(lines, start_ns, f"replay:{file.name}"):
-                _publish(client, venue, batch)
+                last_id = _publish(client, venue, batch)
                 sent += len(batch)
                 progress.update(task, completed=lines.tell())
         except redis.RedisError as error:
@@ -61,7 +62,7 @@ def replay(file: Path, venue: str, received_at: datetime | None, wait: bool) -> 
         DrainPoker(redis_url()).poke(venue)
         progress.update(task, completed=file.stat().st_size)
         if wait:
-            _wait_until_stored(client, venue)
+            _wait_until_stored(client, venue, last_id)
     click.echo(f"{sent:,} frames {'stored' if wait else 'sent'}. See: hadron status")
 
 
@@ -79,29 +80,39 @@ def _batches(lines: Iterator[bytes], start_ns: int, connection: str) -> Iterator
         yield batch
 
 
-def _publish(client: redis.Redis, venue: str, frames: list[RawFrame]) -> None:
+def _publish(client: redis.Redis, venue: str, frames: list[RawFrame]) -> bytes:
+    """Append frames; gives the last entry's id."""
     stream = stream_key(venue)
     while _length(client, stream) > MOST_WAITING:
         time.sleep(0.5)
     with client.pipeline(transaction=False) as pipeline:
         for frame in frames:
             pipeline.xadd(stream, frame_fields(frame))  # type: ignore[arg-type]
-        pipeline.execute()
+        return bytes(pipeline.execute()[-1])
 
 
-def _wait_until_stored(client: redis.Redis, venue: str, patience_s: float = 30.0) -> None:
+def _wait_until_stored(
+    client: redis.Redis, venue: str, last_id: bytes, patience_s: float = 30.0
+) -> None:
+    """Wait until no entry up to ``last_id`` is left; a live feed may go on after it."""
     stream = stream_key(venue)
-    left, changed = _length(client, stream), time.monotonic()
-    while left:
+    first, changed = _first_entry(client, stream, last_id), time.monotonic()
+    while first:
         time.sleep(0.1)
-        before, left = left, _length(client, stream)
-        if left != before:
+        before, first = first, _first_entry(client, stream, last_id)
+        if first != before:
             changed = time.monotonic()
         elif time.monotonic() - changed > patience_s:
             raise HadronError(
-                f"{left:,} frames wait in the stream and no worker takes them. Start one with "
-                "'hadron up' or 'celery -A hadron_tasks.app worker -Q drain'; nothing is lost."
+                f"{_length(client, stream):,} frames wait in the stream and no worker takes them. "
+                "Start one with 'hadron up' or 'celery -A hadron_tasks.app worker -Q drain'; "
+                "nothing is lost."
             )
+
+
+def _first_entry(client: redis.Redis, stream: str, up_to: bytes) -> bytes | None:
+    entries = cast("list[tuple[bytes, object]]", client.xrange(stream, max=up_to, count=1))
+    return entries[0][0] if entries else None
 
 
 def _length(client: redis.Redis, stream: str) -> int:
