@@ -64,28 +64,17 @@ def newest_of(
         rows: Ticks with their instruments' ids, in any order.
         elsewhere: Instruments whose prices another venue is trusted for: left out.
     """
-    # Where markets are many, nearly each has one tick in a batch: nothing is made for it but its
-    # line.
-    firsts: dict[str, HadronTick] = {}
-    several: dict[str, list[HadronTick]] = {}
+    told: dict[str, list[HadronTick]] = {}
     for instrument_id, tick in rows:
         if tick.tick_type is _BOOK_DELTA or (elsewhere and instrument_id in elsewhere):
             continue
-        first = firsts.setdefault(instrument_id, tick)
-        if first is tick:
-            continue
-        ticks = several.get(instrument_id)
+        ticks = told.get(instrument_id)
         if ticks is None:
-            several[instrument_id] = [first, tick]
+            told[instrument_id] = [tick]
         else:
             ticks.append(tick)
-    lines = [
-        _line_of_several(instrument_id, several[instrument_id])
-        if instrument_id in several
-        else _line_of_one(instrument_id, tick)
-        for instrument_id, tick in firsts.items()
-    ]
-    return Newest(list(firsts), "".join(lines).encode())
+    lines = "".join([_line(instrument_id, ticks) for instrument_id, ticks in told.items()])
+    return Newest(list(told), lines.encode())
 
 
 def write_latest(cursor: Cursor, newest: Newest) -> None:
@@ -99,19 +88,7 @@ def write_latest(cursor: Cursor, newest: Newest) -> None:
         cursor.execute(_UPSERT)
 
 
-def _line_of_one(instrument_id: str, tick: HadronTick) -> str:
-    kind = tick.tick_type
-    return _line(
-        instrument_id,
-        tick if kind in _PRICING and tick.price is not None else None,
-        tick if kind in _QUOTING else None,
-        tick if kind is _TRADE else None,
-        tick.venue,
-        tick.received_ns,
-    )
-
-
-def _line_of_several(instrument_id: str, ticks: Sequence[HadronTick]) -> str:
+def _line(instrument_id: str, ticks: Sequence[HadronTick]) -> str:
     price = quote = trade = None
     received_ns = 0
     for tick in ticks:
@@ -129,17 +106,6 @@ def _line_of_several(instrument_id: str, ticks: Sequence[HadronTick]) -> str:
             price = tick
         if tick.received_ns > received_ns:  # max() takes four times as long
             received_ns = tick.received_ns
-    return _line(instrument_id, price, quote, trade, ticks[0].venue, received_ns)
-
-
-def _line(
-    instrument_id: str,
-    price: HadronTick | None,
-    quote: HadronTick | None,
-    trade: HadronTick | None,
-    venue: str,
-    received_ns: int,
-) -> str:
     # The conditions in place: calling a function for each value would take as long again.
     priced = _NO_PRICE if price is None else f"{price.price!s}\t{event_time(price.event_us)}"
     quoted, traded = _NO_QUOTE, _NO_TRADE
@@ -153,4 +119,4 @@ def _line(
     if trade is not None:
         traded = f"{value(trade.price)}\t{value(trade.size)}\t{event_time(trade.event_us)}"
     received = timestamp(received_ns // 1000)
-    return f"{instrument_id}\t{venue}\t{priced}\t{quoted}\t{traded}\t{received}\n"
+    return f"{instrument_id}\t{ticks[0].venue}\t{priced}\t{quoted}\t{traded}\t{received}\n"
