@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from io import StringIO
 from typing import cast
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -13,7 +12,7 @@ from redis import Redis
 from hadron_tasks.bench.frames import batches
 from hadron_tasks.bench.measure import Figure
 from hadron_tasks.raw_stream import RawFrame, frame_fields
-from hadron_tasks.store.copy_text import TICK_COLUMNS, tick_lines
+from hadron_tasks.store.copy_text import TICK_COLUMNS, copy_in, tick_lines
 from hadron_tasks.store.ticks import Row
 
 _COPY = f"COPY ticks ({', '.join(TICK_COLUMNS)}) FROM STDIN"
@@ -25,11 +24,13 @@ def copy_ready_rows(
     figure: Figure, connection: PgConnection, rows: Sequence[Row], batch: int
 ) -> None:
     """COPY of rows whose text is made already, a transaction a batch, into the same table."""
-    texts = [tick_lines(rows[start : start + batch]) for start in range(0, len(rows), batch)]
+    texts = [
+        tick_lines(rows[start : start + batch]).encode() for start in range(0, len(rows), batch)
+    ]
     with figure.timing(len(rows)):
         for text in texts:
             with connection, connection.cursor() as cursor:
-                cursor.copy_expert(_COPY, StringIO(text))
+                copy_in(cursor, _COPY, text)
 
 
 def append_frames(figure: Figure, client: Redis, frames: Sequence[RawFrame], batch: int) -> None:

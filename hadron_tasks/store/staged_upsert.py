@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from typing import NamedTuple
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.store.catalogue_rows import Refused
+from hadron_tasks.store.copy_text import copy_in
 from hadron_tasks.store.session import blames_the_data, is_transient
 
 
@@ -127,7 +127,7 @@ class StagedUpsert:
 
     def _write(self, cursor: Cursor, lines: Sequence[Line]) -> Stored:
         cursor.execute(self._empty_staging)
-        cursor.copy_expert(self._copy, BytesIO(b"".join([line.text for line in lines])))
+        copy_in(cursor, self._copy, b"".join([line.text for line in lines]))
         cursor.execute(self._drop_unchanged)
         if cursor.rowcount == len(lines):
             return Stored([], [], [])
