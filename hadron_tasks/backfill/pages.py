@@ -23,7 +23,7 @@ from hadron_tasks.store.feed_gaps import Gap, Recovered
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
 from hadron_tasks.store.latest_quotes import newest_of, write_latest
 from hadron_tasks.store.partitions import KnownPartitions, day_number
-from hadron_tasks.store.ticks import Row, write_trades
+from hadron_tasks.store.ticks import rows_of, write_trades
 from hadron_tasks.tick import HadronTick
 from hadron_tasks.venues.rest.errors import NotEntitled, RestError
 
@@ -110,13 +110,13 @@ class Pages:
             connection, self._cache, self._rules.venue, tickers, self._rules.describe
         )
         self._partitions.ensure(connection, {day_number(tick.event_us) for tick in ticks})
-        rows: list[Row] = [(ids[tick.ticker], tick) for tick in ticks]
+        rows = rows_of((ids[tick.ticker], tick) for tick in ticks)
         with connection, connection.cursor() as cursor:
             if not backfills.hold(cursor, run):
                 return None
             new = write_trades(cursor, rows)
             gaps = feed_gaps.gaps_of(cursor, run.id) if run.origin == "gap" else []
-            feed_gaps.add_recovered(cursor, _recovered(gaps, ticks, [tick for _, tick in new]))
+            feed_gaps.add_recovered(cursor, _recovered(gaps, ticks, [tick for _, tick, _ in new]))
             done = PageDone(
                 following.ticker_number,
                 following.slice_from,

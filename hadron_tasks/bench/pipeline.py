@@ -31,7 +31,7 @@ from hadron_tasks.raw_stream import (
 )
 from hadron_tasks.settings import Settings
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
-from hadron_tasks.store.ticks import Row
+from hadron_tasks.store.ticks import Row, rows_of
 from hadron_tasks.venues.registry import rules_for
 
 VENUE = "kalshi"
@@ -42,14 +42,14 @@ SETTLED_SHARE = 0.05
 """The first and the last twentieth of the frames are not timed: workers begin and end there."""
 
 
-def rows_of(connection: PgConnection, frames: Sequence[RawFrame]) -> list[Row]:
+def ready_rows(connection: PgConnection, frames: Sequence[RawFrame]) -> list[Row]:
     """The ticks of frames, ready to be written."""
     rules = rules_for(VENUE)
     ticks = decode(rules, frames).found.ticks
     cache = InstrumentCache(1_000_000)
     tickers = {tick.ticker for tick in ticks}
     ids = resolve_instruments(connection, cache, VENUE, tickers, rules.describe)
-    return [(ids[tick.ticker], tick) for tick in ticks]
+    return rows_of((ids[tick.ticker], tick) for tick in ticks)
 
 
 def normalise(figure: Figure, frames: Sequence[RawFrame]) -> None:

@@ -60,7 +60,7 @@ def write(plan: Plan, services: Services) -> Report:
     with services.connect() as connection:
         usual.make_table(services)
         for number, frames in _rounds(plan, "write"):
-            rows = pipeline.rows_of(connection, frames)
+            rows = pipeline.ready_rows(connection, frames)
             services.empty_tables()
             floors.copy_ready_rows(copy, connection, rows, BATCH)
             services.empty_tables()
@@ -86,7 +86,7 @@ def drain(plan: Plan, services: Services) -> Report:
         workers = Workers(services, count)
         with workers.running(), services.connect() as connection:
             for number, frames in _rounds(plan, f"drain, {count} workers"):
-                rows = pipeline.rows_of(connection, frames)
+                rows = pipeline.ready_rows(connection, frames)
                 services.empty_tables()
                 floors.copy_ready_rows(copy, connection, rows, BATCH)
                 services.empty_tables()

@@ -26,7 +26,7 @@ from hadron_tasks.store.latest_quotes import newest_of, write_latest
 from hadron_tasks.store.mapping import mapping_version
 from hadron_tasks.store.partitions import KnownPartitions, day_number
 from hadron_tasks.store.session import blames_the_data, is_transient
-from hadron_tasks.store.ticks import Row, write_ticks
+from hadron_tasks.store.ticks import rows_of, write_ticks
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class BatchWriter:
         tickers = [tick.ticker for tick in found.ticks]
         ids, elsewhere = self._resolve(connection, tickers + subjects)
         self._partitions.ensure(connection, {day_number(tick.event_us) for tick in found.ticks})
-        rows: list[Row] = list(zip(ids, found.ticks, strict=False))  # the subjects' follow
+        rows = rows_of(zip(ids, found.ticks, strict=False))  # the subjects' ids follow
         newest = newest_of(rows, elsewhere)
         now = datetime.now(UTC)
         with connection, connection.cursor() as cursor:
@@ -139,8 +139,9 @@ class BatchWriter:
                 dead_letters=dead,
                 gaps=len(decoded.gaps),
             )
-            accounts.add_counts(cursor, venue, self._worker, now, counts)
             write_latest(cursor, newest)
+            # Last: every batch of this process waits for the one that holds this row.
+            accounts.add_counts(cursor, venue, self._worker, now, counts)
         self.quoted.update(newest.instrument_ids)
         self.tallies.stored(found, decoded.dead)
         return counts

@@ -25,9 +25,9 @@ from hadron_tasks.store.session import raw_connection
 IDLE_S = 0.25
 """A drain that found nothing for so long ends: its process is free for other work."""
 
-WRITTEN_AT_ONCE = 3
+WRITTEN_AT_ONCE = 6
 """Batches that a drain has under way at a time, each with a connection of its own: while PostgreSQL
-is waited for with one, others are made ready."""
+is waited for with some, others are made ready (measured: a seventh quicker than with three)."""
 
 GATHER_BELOW = 200
 GATHER_S = 0.02

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -10,10 +9,7 @@ from io import BytesIO
 from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
-
-from hadron_tasks.tick import HadronTick
 
 NULL = "\\N"
 
@@ -49,19 +45,10 @@ def copy_in(cursor: Cursor, statement: str, lines: bytes) -> None:
     cursor.copy_expert(statement, BytesIO(lines), size=len(lines) + 1)
 
 
-def tick_lines(rows: Iterable[tuple[str, HadronTick]]) -> str:
-    """The COPY text of ticks, in the order of :data:`TICK_COLUMNS`.
-
-    Args:
-        rows: Each tick with its instrument's id.
-    """
-    return "".join([_tick_line(instrument_id, *astuple(tick)) for instrument_id, tick in rows])
-
-
 # The fields by position and the conditions in place: this line is written for every message, and
 # looking up names and calling a function for each value would take as long again. Joined, because
 # formatting is slow with a text that is a member of an enum.
-def _tick_line(
+def tick_line(
     instrument_id: str,
     venue: str,
     _ticker: str,
@@ -81,6 +68,12 @@ def _tick_line(
     metadata: dict[str, Any] | None,
     _trade_key: int | None,
 ) -> str:
+    """A tick as a line of COPY text, in the order of :data:`TICK_COLUMNS`.
+
+    Args:
+        instrument_id: Its instrument's.
+        The others: Its fields, as ``astuple`` gives them.
+    """
     return "\t".join(
         (
             instrument_id,

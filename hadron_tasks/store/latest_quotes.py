@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.store.copy_text import NULL, copy_in, event_time, timestamp, value
-from hadron_tasks.tick import HadronTick, TickType
+from hadron_tasks.store.copy_text import NULL, TICK_COLUMNS, copy_in
+from hadron_tasks.store.ticks import Row
+from hadron_tasks.tick import TickType
 
 _QUOTING = {TickType.QUOTE, TickType.BOOK_SNAPSHOT}
 _PRICING = {TickType.TRADE, TickType.QUOTE, TickType.INDEX_VALUE, TickType.BAR}
@@ -16,6 +17,14 @@ _TRADE, _BOOK_DELTA = TickType.TRADE, TickType.BOOK_DELTA
 
 # The columns of what is not known.
 _NO_PRICE, _NO_TRADE, _NO_QUOTE = ("\t".join([NULL] * columns) for columns in (2, 3, 5))
+
+# Where a tick's own line tells what.
+_ID, _EVENT_TIME, _RECEIVED_AT, _VENUE, _PRICE, _SIZE, _BID = map(
+    TICK_COLUMNS.index,
+    ("instrument_id", "event_time", "received_at", "venue", "price", "size", "bid"),
+)
+_SIDES = slice(_BID, _BID + 4)
+"""Bid, ask and their sizes."""
 
 _MAKE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS latest_staging (LIKE latest_quotes) ON COMMIT DELETE ROWS
@@ -55,32 +64,31 @@ class Newest(NamedTuple):
     """As COPY text, in the order of ``_COLUMNS``."""
 
 
-def newest_of(
-    rows: Iterable[tuple[str, HadronTick]], elsewhere: Collection[str] = frozenset()
-) -> Newest:
+def newest_of(rows: Iterable[Row], elsewhere: Collection[str] = frozenset()) -> Newest:
     """Find the newest price, quote and trade of each instrument.
 
     Args:
-        rows: Ticks with their instruments' ids, in any order.
+        rows: In any order.
         elsewhere: Instruments whose prices another venue is trusted for: left out.
     """
-    told: dict[str, list[HadronTick]] = {}
-    for instrument_id, tick in rows:
-        if tick.tick_type is _BOOK_DELTA or (elsewhere and instrument_id in elsewhere):
+    told: dict[str, list[Row]] = {}
+    for row in rows:
+        instrument_id = row[0]
+        if row[1].tick_type is _BOOK_DELTA or (elsewhere and instrument_id in elsewhere):
             continue
-        ticks = told.get(instrument_id)
-        if ticks is None:
-            told[instrument_id] = [tick]
+        before = told.get(instrument_id)
+        if before is None:
+            told[instrument_id] = [row]
         else:
-            ticks.append(tick)
-    lines = "".join([_line(instrument_id, ticks) for instrument_id, ticks in told.items()])
+            before.append(row)
+    lines = "".join([_line(about_one) for about_one in told.values()])
     return Newest(list(told), lines.encode())
 
 
 def write_latest(cursor: Cursor, newest: Newest) -> None:
     """Bring ``latest_quotes`` up to date; what is older than what it holds changes nothing.
 
-    Call it last in a transaction: it locks the rows of busy instruments until the commit.
+    Call it late in a transaction: it locks the rows of busy instruments until the commit.
     """
     if newest.instrument_ids:
         cursor.execute(_MAKE_STAGING)
@@ -88,35 +96,40 @@ def write_latest(cursor: Cursor, newest: Newest) -> None:
         cursor.execute(_UPSERT)
 
 
-def _line(instrument_id: str, ticks: Sequence[HadronTick]) -> str:
+def _line(rows: Sequence[Row]) -> str:
+    received, received_ns = rows[0], 0
     price = quote = trade = None
-    received_ns = 0
-    for tick in ticks:
+    price_us = quote_us = trade_us = 0
+    for row in rows:
+        tick = row[1]
         kind, event_us = tick.tick_type, tick.event_us
         # A side that is absent is absent now: the whole quote replaces the one before.
-        if kind in _QUOTING and (quote is None or event_us >= quote.event_us):
-            quote = tick
-        if kind is _TRADE and (trade is None or event_us >= trade.event_us):
-            trade = tick
-        if (
-            kind in _PRICING
-            and tick.price is not None
-            and (price is None or event_us >= price.event_us)
-        ):
-            price = tick
+        if kind in _QUOTING and (quote is None or event_us >= quote_us):
+            quote, quote_us = row, event_us
+        if kind is _TRADE and (trade is None or event_us >= trade_us):
+            trade, trade_us = row, event_us
+        if kind in _PRICING and tick.price is not None and (price is None or event_us >= price_us):
+            price, price_us = row, event_us
         if tick.received_ns > received_ns:  # max() takes four times as long
-            received_ns = tick.received_ns
-    # The conditions in place: calling a function for each value would take as long again.
-    priced = _NO_PRICE if price is None else f"{price.price!s}\t{event_time(price.event_us)}"
-    quoted, traded = _NO_QUOTE, _NO_TRADE
+            received, received_ns = row, tick.received_ns
+    # The texts of the ticks' own lines: to make them again would take as long as all of this. And
+    # nearly always it is one tick that tells everything.
+    newest = _texts(received)
+    priced, quoted, traded = _NO_PRICE, _NO_QUOTE, _NO_TRADE
+    if price is not None:
+        texts = newest if price is received else _texts(price)
+        priced = f"{texts[_PRICE]}\t{texts[_EVENT_TIME]}"
     if quote is not None:
-        bid, ask, bid_size, ask_size = quote.bid, quote.ask, quote.bid_size, quote.ask_size
-        quoted = (
-            f"{NULL if bid is None else bid!s}\t{NULL if ask is None else ask!s}\t"
-            f"{NULL if bid_size is None else bid_size!s}\t"
-            f"{NULL if ask_size is None else ask_size!s}\t{event_time(quote.event_us)}"
-        )
+        texts = newest if quote is received else _texts(quote)
+        bid, ask, bid_size, ask_size = texts[_SIDES]
+        quoted = f"{bid}\t{ask}\t{bid_size}\t{ask_size}\t{texts[_EVENT_TIME]}"
     if trade is not None:
-        traded = f"{value(trade.price)}\t{value(trade.size)}\t{event_time(trade.event_us)}"
-    received = timestamp(received_ns // 1000)
-    return f"{instrument_id}\t{ticks[0].venue}\t{priced}\t{quoted}\t{traded}\t{received}\n"
+        texts = newest if trade is received else _texts(trade)
+        traded = f"{texts[_PRICE]}\t{texts[_SIZE]}\t{texts[_EVENT_TIME]}"
+    return (
+        f"{newest[_ID]}\t{newest[_VENUE]}\t{priced}\t{quoted}\t{traded}\t{newest[_RECEIVED_AT]}\n"
+    )
+
+
+def _texts(row: Row) -> list[str]:
+    return row[2].split("\t", _SIDES.stop)

@@ -63,7 +63,7 @@ def engine_for(database_url: str) -> Engine:
         sqlalchemy_url(database_url),
         pool_pre_ping=True,
         # No fewer than a drain writes with at once: one beyond these is closed after each use.
-        pool_size=4,
+        pool_size=6,
         max_overflow=4,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hadron"},
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from msgspec.structs import astuple
 from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.store import copy_text
 from hadron_tasks.tick import HadronTick
 
-Row = tuple[str, HadronTick]
-"""A tick with its instrument's id."""
+Row = tuple[str, HadronTick, str]
+"""A tick with its instrument's id and, made once for all that is written of it, its line of COPY
+text."""
 
 _COLUMNS = ", ".join(copy_text.TICK_COLUMNS)
 _COPY_TICKS = f"COPY ticks ({_COLUMNS}) FROM STDIN"
@@ -45,6 +49,18 @@ _MOVE_CLAIMS = """
 """
 
 
+def rows_of(ticks: Iterable[tuple[str, HadronTick]]) -> list[Row]:
+    """Rows that are ready to be written.
+
+    Args:
+        ticks: Each with its instrument's id.
+    """
+    line = copy_text.tick_line
+    return [
+        (instrument_id, tick, line(instrument_id, *astuple(tick))) for instrument_id, tick in ticks
+    ]
+
+
 def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     """Write the ticks that are not stored yet, in the cursor's open transaction.
 
@@ -54,7 +70,7 @@ def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     fresh = _without_known_trades(cursor, rows)
     if not fresh:
         return 0
-    lines = copy_text.tick_lines(fresh).encode()
+    lines = _text_of(fresh)
     cursor.execute("SAVEPOINT before_copy")
     try:
         copy_text.copy_in(cursor, _COPY_TICKS, lines)
@@ -66,11 +82,15 @@ def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     return len(fresh)
 
 
+def _text_of(rows: list[Row]) -> bytes:
+    return "".join([line for _, _, line in rows]).encode()
+
+
 def _without_known_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
     """Drop trades whose id is stored; claim the ids of the others for this transaction."""
     trades = {
         (instrument_id, tick.trade_key): tick
-        for instrument_id, tick in rows
+        for instrument_id, tick, _ in rows
         if tick.trade_key is not None
     }
     if not trades:
@@ -105,15 +125,15 @@ def write_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
     Returns:
         Those that were written.
     """
-    given = {(instrument_id, tick.trade_key): (instrument_id, tick) for instrument_id, tick in rows}
+    given = {(row[0], row[1].trade_key): row for row in rows}
     fresh = _without_known_trades(cursor, list(given.values()))
-    for instrument_id, tick in fresh:
+    for instrument_id, tick, _ in fresh:
         del given[(instrument_id, tick.trade_key)]
     fresh += _lost_ones(cursor, given)
     if not fresh:
         return []
     cursor.execute(_MAKE_STAGING)
-    copy_text.copy_in(cursor, _COPY_STAGING, copy_text.tick_lines(fresh).encode())
+    copy_text.copy_in(cursor, _COPY_STAGING, _text_of(fresh))
     cursor.execute(_TRADES_FROM_STAGING)
     written = set(cursor.fetchall())
     return [row for row in fresh if (row[0], row[1].event_key) in written]
@@ -126,9 +146,9 @@ def _lost_ones(cursor: Cursor, known: dict[tuple[str, int | None], Row]) -> list
     cursor.execute(_ORPHANS, ([each for each, _ in known], [key for _, key in known]))
     lost = [known[identity] for identity in cursor.fetchall()]
     if lost:
-        times = [copy_text.timestamp(tick.event_us) for _, tick in lost]
+        times = [copy_text.timestamp(tick.event_us) for _, tick, _ in lost]
         cursor.execute(
-            _MOVE_CLAIMS, ([each for each, _ in lost], [t.trade_key for _, t in lost], times)
+            _MOVE_CLAIMS, ([row[0] for row in lost], [row[1].trade_key for row in lost], times)
         )
     return lost
 

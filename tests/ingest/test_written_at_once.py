@@ -82,6 +82,32 @@ def test_a_server_lost_with_one_batch_costs_none(
     ]
 
 
+def test_a_batch_that_waits_for_a_quote_holds_up_no_other(
+    connection: PgConnection, database_url: str
+) -> None:
+    cache, rules = InstrumentCache(10), rules_for("kalshi")
+    busy, free = (BatchWriter(rules, cache, "test") for _ in range(2))
+    busy.write(connection, [quote_frame(1)])
+    with (
+        ThreadPoolExecutor(2) as threads,
+        closing(psycopg2.connect(database_url)) as second,
+        closing(psycopg2.connect(database_url)) as watching,
+        closing(psycopg2.connect(database_url)) as elsewhere,
+    ):
+        with elsewhere.cursor() as cursor:
+            cursor.execute("SELECT * FROM latest_quotes FOR UPDATE")
+        waiting = threads.submit(busy.write, connection, [quote_frame(2)])
+        while select(watching, WAITING, watching.info.dbname) == [(0,)]:
+            assert not waiting.done()
+            time.sleep(0.02)
+        # Of the same process, and counted in the same minute (or the next, which is no harder).
+        new = [quote_frame(3, "KXTEST-26NOV21-NEW")]
+        assert threads.submit(free.write, second, new).result(30).ticks == 1
+        assert not waiting.done()
+        elsewhere.rollback()
+        assert waiting.result(30).ticks == 1
+
+
 def test_batches_with_the_same_messages_in_another_order_are_stored_once(
     connection: PgConnection, database_url: str
 ) -> None:

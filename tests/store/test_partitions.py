@@ -17,7 +17,7 @@ from hadron_tasks.store.partitions import (
     ensure_partitions,
     ensure_partitions_ahead,
 )
-from hadron_tasks.store.ticks import write_ticks
+from hadron_tasks.store.ticks import rows_of, write_ticks
 
 DAY_US = 86_400_000_000
 
@@ -46,7 +46,7 @@ def test_the_edges_of_a_day_fall_into_its_partition(connection: PgConnection) ->
     edges = [tick(event_us=midnight_us), tick(event_us=midnight_us + DAY_US - 1)]
     KnownPartitions().ensure(connection, {day_number(one.event_us) for one in edges})
     with connection, connection.cursor() as cursor:
-        write_ticks(cursor, [(INSTRUMENT, one) for one in edges])
+        write_ticks(cursor, rows_of((INSTRUMENT, one) for one in edges))
         cursor.execute("SELECT count(*) FROM ticks_20261121")
         assert cursor.fetchone() == (2,)
     assert partitions(connection) == ["ticks_20261121"]
@@ -57,7 +57,7 @@ def test_a_partition_is_made_while_others_write(
 ) -> None:
     ensure_partitions(connection, [date(2026, 11, 21)])
     with connection.cursor() as cursor:
-        write_ticks(cursor, [(INSTRUMENT, tick())])  # left uncommitted: its locks are held
+        write_ticks(cursor, rows_of([(INSTRUMENT, tick())]))  # left uncommitted: its locks are held
         other = psycopg2.connect(database_url, options="-c lock_timeout=3000")
         assert ensure_partitions(other, [date(2026, 11, 22)]) == ["ticks_20261122"]
         other.close()
@@ -89,7 +89,7 @@ def test_old_days_go_with_their_trade_ids(connection: PgConnection) -> None:
     KnownPartitions().ensure(connection, [day_number(day) for day in days])
     with connection, connection.cursor() as cursor:
         rows = [(INSTRUMENT, trade(f"t-{day}", event_us=day)) for day in days]
-        write_ticks(cursor, rows)
+        write_ticks(cursor, rows_of(rows))
     assert drop_partitions_before(connection, date(2026, 11, 22)) == ["ticks_20261121"]
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM ticks")

@@ -11,8 +11,11 @@ from factories import INSTRUMENT, NOON_US, OTHER_INSTRUMENT, tick, trade
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.store.partitions import KnownPartitions, day_number
-from hadron_tasks.store.ticks import Row, write_ticks
-from hadron_tasks.tick import TickType
+from hadron_tasks.store.ticks import rows_of, write_ticks
+from hadron_tasks.tick import HadronTick, TickType
+
+Tick = tuple[str, HadronTick]
+"""With its instrument."""
 
 
 @pytest.fixture(autouse=True)
@@ -20,9 +23,9 @@ def _partition(connection: PgConnection) -> None:
     KnownPartitions().ensure(connection, [day_number(NOON_US)])
 
 
-def write(connection: PgConnection, rows: list[Row]) -> int:
+def write(connection: PgConnection, ticks: list[Tick]) -> int:
     with connection, connection.cursor() as cursor:
-        return write_ticks(cursor, rows)
+        return write_ticks(cursor, rows_of(ticks))
 
 
 def stored(connection: PgConnection, columns: str = "count(*)") -> list[tuple[object, ...]]:
@@ -129,7 +132,7 @@ def test_the_same_trade_id_at_another_instrument_is_another_trade(
 
 def test_a_rolled_back_batch_claims_no_trades(connection: PgConnection) -> None:
     with connection.cursor() as cursor:
-        write_ticks(cursor, [(INSTRUMENT, trade("t-1"))])
+        write_ticks(cursor, rows_of([(INSTRUMENT, trade("t-1"))]))
     connection.rollback()
     assert write(connection, [(INSTRUMENT, trade("t-1"))]) == 1
 
@@ -137,12 +140,12 @@ def test_a_rolled_back_batch_claims_no_trades(connection: PgConnection) -> None:
 def test_two_writers_with_the_same_rows_store_them_once(
     connection: PgConnection, database_url: str
 ) -> None:
-    rows: list[Row] = [(INSTRUMENT, tick(event_us=NOON_US + n)) for n in range(500)]
+    rows: list[Tick] = [(INSTRUMENT, tick(event_us=NOON_US + n)) for n in range(500)]
     rows += [(INSTRUMENT, trade(f"t-{n}", event_us=NOON_US + n)) for n in range(500)]
     written: list[int] = []
     start = threading.Barrier(2)
 
-    def write_from_another_connection(mine: list[Row]) -> None:
+    def write_from_another_connection(mine: list[Tick]) -> None:
         other = psycopg2.connect(database_url)
         start.wait()
         for attempt in range(5):

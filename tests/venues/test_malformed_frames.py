@@ -13,7 +13,7 @@ from reading import RECEIVED_NS, frames, one_tick, read
 
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
-from hadron_tasks.store.copy_text import tick_lines
+from hadron_tasks.store.ticks import rows_of
 from hadron_tasks.tick import HadronTick
 from hadron_tasks.venues.registry import VENUES, rules_for
 
@@ -171,7 +171,7 @@ def read_without_surprise(venue: str, frame: bytes) -> list[HadronTick]:
     with suppress(MalformedFrame):
         rules_for(venue).normalise(frame, RECEIVED_NS, found)
     # Whatever came through can be written.
-    tick_lines([("00000000-0000-4000-8000-000000000001", tick) for tick in found.ticks])
+    rows_of(("00000000-0000-4000-8000-000000000001", tick) for tick in found.ticks)
     for event in found.lifecycle:
         (rules_for(venue).fold_market if event.ticker else rules_for(venue).fold_event)([event])
     return found.ticks

@@ -20,7 +20,7 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.store.partitions import KnownPartitions, day_number
-from hadron_tasks.store.ticks import write_ticks
+from hadron_tasks.store.ticks import rows_of, write_ticks
 from hadron_tasks.tick import HadronTick, TickType
 from hadron_tasks.venues.polygon.normalise import normalise
 from hadron_tasks.venues.polygon.rest_models import Trade
@@ -163,7 +163,7 @@ def connection(database_url: str) -> Iterator[PgConnection]:
 
 def _write(connection: PgConnection, ticks: list[HadronTick]) -> int:
     with connection, connection.cursor() as cursor:
-        return write_ticks(cursor, [(INSTRUMENT, tick) for tick in ticks])
+        return write_ticks(cursor, rows_of((INSTRUMENT, tick) for tick in ticks))
 
 
 @pytest.mark.parametrize("first", ["websocket", "rest", "both"])

@@ -58,7 +58,7 @@ class LatestQuote(Base):
     """The newest state of an instrument: its last quote and its last trade."""
 
     __tablename__ = "latest_quotes"
-    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+    __table_args__ = ({"postgresql_with": {"fillfactor": 75}},)
 
     instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
     venue: Mapped[str]
