@@ -27,7 +27,7 @@ IDLE_S = 0.25
 
 WRITTEN_AT_ONCE = 6
 """Batches that a drain has under way at a time, each with a connection of its own: while PostgreSQL
-is waited for with some, others are made ready (measured: a seventh quicker than with three)."""
+is waited for with some, others are made ready (measured: a seventh less time than with three)."""
 
 GATHER_BELOW = 200
 GATHER_S = 0.02
