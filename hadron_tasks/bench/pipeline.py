@@ -38,8 +38,6 @@ VENUE = "kalshi"
 PACKS_A_WRITE = 100
 READY_S = 60.0
 STALLED_S = 60.0
-SETTLED_SHARE = 0.05
-"""The first and the last twentieth of the frames are not timed: workers begin and end there."""
 
 
 def ready_rows(connection: PgConnection, frames: Sequence[RawFrame]) -> list[Row]:
@@ -103,7 +101,8 @@ class Workers:
             self._processes.clear()
 
     def drain(self, figure: Figure | None, frames: Sequence[RawFrame]) -> None:
-        """Put frames on the stream, let the workers store them, and time the middle of it.
+        """Put frames on the stream, let the workers store them, and time it from the first read to
+        the last commit: in between, what is done of batches that are under way cannot be seen.
 
         Raises:
             HadronError: The workers stopped before the stream was empty; names their logs.
@@ -111,11 +110,10 @@ class Workers:
         self._wait_until_idle()
         stream = stream_key(VENUE)
         self._load(stream, frames)
-        entries = stream_length(self._client, stream)
         self._poke()
-        seconds, drained = self._watch(stream, entries)
+        seconds = self._watch(stream)
         if figure is not None:
-            figure.rounds.append(drained * len(frames) / entries / seconds)
+            figure.rounds.append(len(frames) / seconds)
 
     def _load(self, stream: str, frames: Sequence[RawFrame]) -> None:
         """Append frames in packs, as a streamer does when frames come faster than Redis answers."""
@@ -171,31 +169,25 @@ class Workers:
                 raise HadronError("A drain did not end.")
             time.sleep(0.05)
 
-    def _watch(self, stream: str, count: int) -> tuple[float, int]:
-        """Seconds from the first settled moment to the last, and the entries drained between."""
-        first, last = count * (1 - SETTLED_SHARE), count * SETTLED_SHARE
-        began: tuple[float, int] | None = None
-        moved_at, before = time.monotonic(), count
-        while True:
-            left = stream_length(self._client, stream)
-            now = time.perf_counter()
-            if began is None and left <= first:
-                began = (now, left)
-            if left <= last and began is not None:
-                self._wait_until_empty(stream)
-                return now - began[0], began[1] - left
+    def _watch(self, stream: str) -> float:
+        """Seconds from the moment a worker began to read until the stream is empty."""
+        began, is_read = time.perf_counter(), False
+        moved_at, before = time.monotonic(), -1
+        while left := stream_length(self._client, stream):
+            if not is_read and (is_read := self._is_read(stream)):
+                began = time.perf_counter()
             if left != before:
                 moved_at, before = time.monotonic(), left
             elif time.monotonic() - moved_at > STALLED_S:
                 raise HadronError(
                     f"The workers stand still; see {self._log(1)}\n{self._log(1).read_text()}"
                 )
-            time.sleep(0.005)
+            time.sleep(0.002)
+        return time.perf_counter() - began
 
-    def _wait_until_empty(self, stream: str) -> None:
-        deadline = time.monotonic() + STALLED_S
-        while stream_length(self._client, stream) and time.monotonic() < deadline:
-            time.sleep(0.02)
+    def _is_read(self, stream: str) -> bool:
+        groups = cast("list[dict[str, int]]", self._client.xinfo_groups(stream))
+        return any(group["pending"] for group in groups)
 
 
 def stream_length(client: redis.Redis, stream: str) -> int:

@@ -85,13 +85,12 @@ def test_a_message_costs_little(tmp_path: Path) -> None:
         transport = client.websocket.transport
         transport.set_protocol(Swallow())
         transport.resume_reading()
-        before, cpu, clock = sim.stats.total_sent(), time.process_time(), time.monotonic()
+        before, cpu = sim.stats.total_sent(), time.process_time()
         sim.rate = 0.0
         await asyncio.sleep(1.5)
         sent = sim.stats.total_sent() - before
-        spent, took = time.process_time() - cpu, time.monotonic() - clock
+        spent = time.process_time() - cpu
         assert spent / sent * 100_000 < MOST_CPU_S_PER_100_000
-        assert sent / took > 15_000
         transport.abort()
 
     run(tmp_path, test, rate=10.0, markets=400)
