@@ -107,16 +107,17 @@ def _of_markets(plan: Plan, services: Services) -> Report:
     of_its_own = map(services.apart, range(1, 1 + 2 * len(plan.distinct)))
     all_alike = [_Markets.of(count, next(of_its_own), skewed=False) for count in plan.distinct]
     as_they_trade = [_Markets.of(count, next(of_its_own), skewed=True) for count in plan.distinct]
+    both = all_alike + as_they_trade
     with ExitStack() as stack:
-        for one in all_alike + as_they_trade:
+        for one in both:
             plan.say(f"growth: warming up {one.figure.name}")
             stack.enter_context(one.workers.running())
             one.warm_up(plan.frames)
         for number in range(plan.rounds):
             plan.say(f"growth: round {number + 1} of {plan.rounds}, by markets")
-            for one in all_alike + as_they_trade:
+            for one in both:
                 one.workers.drain(one.figure, one.mix.take(plan.frames))
-        for one in all_alike + as_they_trade:
+        for one in both:
             memory = one.memory()
             report.figures += [one.figure, memory]
             report.verdicts.append(Bound(memory.name, memory, CACHES_MB))

@@ -20,12 +20,12 @@ from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
 from hadron_tasks.ingest.latency import histogram, latency_key
 from hadron_tasks.raw_stream import active_drains_key, drains_wanted, stream_key
 from hadron_tasks.store.accounts import Counts
-from hadron_tasks.store.session import raw_connection
+from hadron_tasks.store.session import KEPT_CONNECTIONS, raw_connection
 
 IDLE_S = 0.25
 """A drain that found nothing for so long ends: its process is free for other work."""
 
-WRITTEN_AT_ONCE = 6
+WRITTEN_AT_ONCE = KEPT_CONNECTIONS
 """Batches that a drain has under way at a time, each with a connection of its own: while PostgreSQL
 is waited for with some, others are made ready (measured: a seventh less time than with three)."""
 

@@ -16,6 +16,9 @@ from sqlalchemy.engine import URL, make_url
 from hadron_tasks.errors import ConfigurationError, StoreUnavailable
 
 CONNECT_TIMEOUT_S = 5
+KEPT_CONNECTIONS = 6
+"""Connections that a process keeps once it has opened them: as many as a drain writes with. One
+beyond these is closed after each use."""
 
 _TRANSIENT_CLASSES = {
     errorcodes.CLASS_CONNECTION_EXCEPTION,
@@ -62,8 +65,7 @@ def engine_for(database_url: str) -> Engine:
     return create_engine(
         sqlalchemy_url(database_url),
         pool_pre_ping=True,
-        # No fewer than a drain writes with at once: one beyond these is closed after each use.
-        pool_size=6,
+        pool_size=KEPT_CONNECTIONS,
         max_overflow=4,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hadron"},
     )

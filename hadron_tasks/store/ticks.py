@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import astuple
 from psycopg2 import errors
@@ -70,7 +70,7 @@ def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     fresh = _without_known_trades(cursor, rows)
     if not fresh:
         return 0
-    lines = _text_of(fresh)
+    lines = text_of(fresh)
     cursor.execute("SAVEPOINT before_copy")
     try:
         copy_text.copy_in(cursor, _COPY_TICKS, lines)
@@ -82,7 +82,8 @@ def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     return len(fresh)
 
 
-def _text_of(rows: list[Row]) -> bytes:
+def text_of(rows: Sequence[Row]) -> bytes:
+    """Rows as COPY text, in the order of :data:`~hadron_tasks.store.copy_text.TICK_COLUMNS`."""
     return "".join([line for _, _, line in rows]).encode()
 
 
@@ -133,7 +134,7 @@ def write_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
     if not fresh:
         return []
     cursor.execute(_MAKE_STAGING)
-    copy_text.copy_in(cursor, _COPY_STAGING, _text_of(fresh))
+    copy_text.copy_in(cursor, _COPY_STAGING, text_of(fresh))
     cursor.execute(_TRADES_FROM_STAGING)
     written = set(cursor.fetchall())
     return [row for row in fresh if (row[0], row[1].event_key) in written]
