@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -11,20 +13,22 @@ from hadron_tasks.store.copy_text import NULL, TICK_COLUMNS, copy_in
 from hadron_tasks.store.ticks import Row
 from hadron_tasks.tick import TickType
 
-_QUOTING = {TickType.QUOTE, TickType.BOOK_SNAPSHOT}
-_PRICING = {TickType.TRADE, TickType.QUOTE, TickType.INDEX_VALUE, TickType.BAR}
 _TRADE, _BOOK_DELTA = TickType.TRADE, TickType.BOOK_DELTA
-
-# The columns of what is not known.
-_NO_PRICE, _NO_TRADE, _NO_QUOTE = ("\t".join([NULL] * columns) for columns in (2, 3, 5))
+# Tuples: a set would ask each for its hash, which an enumeration's member computes in Python.
+_QUOTING = (TickType.QUOTE, TickType.BOOK_SNAPSHOT)
+_PRICING = (TickType.QUOTE, TickType.TRADE, TickType.INDEX_VALUE, TickType.BAR)
 
 # Where a tick's own line tells what.
-_ID, _EVENT_TIME, _RECEIVED_AT, _VENUE, _PRICE, _SIZE, _BID = map(
+_ID, _EVENT_TIME, _RECEIVED_AT, _VENUE, _TYPE, _PRICE, _SIZE, _BID = map(
     TICK_COLUMNS.index,
-    ("instrument_id", "event_time", "received_at", "venue", "price", "size", "bid"),
+    ("instrument_id", "event_time", "received_at", "venue", "tick_type", "price", "size", "bid"),
 )
-_SIDES = slice(_BID, _BID + 4)
-"""Bid, ask and their sizes."""
+_NOTHING = _BID + 4
+"""Behind the sides: what follows there tells nothing of the newest state, and NULL takes its
+place."""
+
+# Where a line of the newest state tells what: see _COLUMNS.
+_PRICE_PART, _QUOTE_PART, _TRADE_PART = slice(2, 4), slice(4, 9), slice(9, 12)
 
 _MAKE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS latest_staging (LIKE latest_quotes) ON COMMIT DELETE ROWS
@@ -56,6 +60,20 @@ _UPSERT = f"""
 """  # noqa: S608 - constants only
 
 
+def _picker(kind: TickType, *, priced: bool) -> Callable[[list[str]], tuple[str, ...]]:
+    """Picks what a tick tells of the newest state from its line's texts, by ``_COLUMNS``."""
+    price = (_PRICE, _EVENT_TIME) if priced and kind in _PRICING else (_NOTHING,) * 2
+    # A side that is absent is absent now: the whole quote replaces the one before.
+    quote = (*range(_BID, _BID + 4), _EVENT_TIME) if kind in _QUOTING else (_NOTHING,) * 5
+    trade = (_PRICE, _SIZE, _EVENT_TIME) if kind is _TRADE else (_NOTHING,) * 3
+    return itemgetter(_ID, _VENUE, *price, *quote, *trade, _RECEIVED_AT)
+
+
+_PICK_PRICED, _PICK_UNPRICED = (
+    {kind.value: _picker(kind, priced=priced) for kind in TickType} for priced in (True, False)
+)
+
+
 class Newest(NamedTuple):
     """What ticks tell to be the newest of each instrument, ready to be written."""
 
@@ -71,17 +89,13 @@ def newest_of(rows: Iterable[Row], elsewhere: Collection[str] = frozenset()) -> 
         rows: In any order.
         elsewhere: Instruments whose prices another venue is trusted for: left out.
     """
-    told: dict[str, list[Row]] = {}
+    told: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        instrument_id = row[0]
-        if row[1].tick_type is _BOOK_DELTA or (elsewhere and instrument_id in elsewhere):
-            continue
-        before = told.get(instrument_id)
-        if before is None:
-            told[instrument_id] = [row]
-        else:
-            before.append(row)
-    lines = "".join([_line(about_one) for about_one in told.values()])
+        if row[1].tick_type is not _BOOK_DELTA:
+            told[row[0]].append(row)
+    for instrument_id in elsewhere and told.keys() & elsewhere:
+        del told[instrument_id]
+    lines = "".join(["\t".join(_columns(about_one)) + "\n" for about_one in told.values()])
     return Newest(list(told), lines.encode())
 
 
@@ -96,14 +110,16 @@ def write_latest(cursor: Cursor, newest: Newest) -> None:
         cursor.execute(_UPSERT)
 
 
-def _line(rows: Sequence[Row]) -> str:
-    received, received_ns = rows[0], 0
+def _columns(rows: Sequence[Row]) -> Sequence[str]:
+    """The newest state as ticks of one instrument tell it."""
+    received = rows[0]
+    if len(rows) == 1:  # nearly always
+        return _told_by(received)
     price = quote = trade = None
-    price_us = quote_us = trade_us = 0
+    price_us = quote_us = trade_us = received_ns = 0
     for row in rows:
         tick = row[1]
         kind, event_us = tick.tick_type, tick.event_us
-        # A side that is absent is absent now: the whole quote replaces the one before.
         if kind in _QUOTING and (quote is None or event_us >= quote_us):
             quote, quote_us = row, event_us
         if kind is _TRADE and (trade is None or event_us >= trade_us):
@@ -112,24 +128,19 @@ def _line(rows: Sequence[Row]) -> str:
             price, price_us = row, event_us
         if tick.received_ns > received_ns:  # max() takes four times as long
             received, received_ns = row, tick.received_ns
-    # The texts of the ticks' own lines: to make them again would take as long as all of this. And
-    # nearly always it is one tick that tells everything.
-    newest = _texts(received)
-    priced, quoted, traded = _NO_PRICE, _NO_QUOTE, _NO_TRADE
-    if price is not None:
-        texts = newest if price is received else _texts(price)
-        priced = f"{texts[_PRICE]}\t{texts[_EVENT_TIME]}"
-    if quote is not None:
-        texts = newest if quote is received else _texts(quote)
-        bid, ask, bid_size, ask_size = texts[_SIDES]
-        quoted = f"{bid}\t{ask}\t{bid_size}\t{ask_size}\t{texts[_EVENT_TIME]}"
-    if trade is not None:
-        texts = newest if trade is received else _texts(trade)
-        traded = f"{texts[_PRICE]}\t{texts[_SIZE]}\t{texts[_EVENT_TIME]}"
-    return (
-        f"{newest[_ID]}\t{newest[_VENUE]}\t{priced}\t{quoted}\t{traded}\t{newest[_RECEIVED_AT]}\n"
-    )
+    columns = list(_told_by(received))
+    for newest, part in ((price, _PRICE_PART), (quote, _QUOTE_PART), (trade, _TRADE_PART)):
+        if newest is not None and newest is not received:
+            columns[part] = _told_by(newest)[part]
+    return columns
 
 
-def _texts(row: Row) -> list[str]:
-    return row[2].split("\t", _SIDES.stop)
+def _told_by(row: Row) -> tuple[str, ...]:
+    """The newest state as one tick tells it, in the texts of its own line.
+
+    To make them again would take as long as all else here.
+    """
+    texts = row[2].split("\t", _NOTHING)
+    texts[_NOTHING] = NULL
+    pick = (_PICK_UNPRICED if texts[_PRICE] == NULL else _PICK_PRICED)[texts[_TYPE]]
+    return pick(texts)

@@ -54,13 +54,15 @@ NEWEST = (
 )
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_any_order_and_any_batches_give_the_same_state(connection: PgConnection, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [1, 2, 3, len(HISTORY)])
+def test_any_order_and_any_batches_give_the_same_state(
+    connection: PgConnection, seed: int, size: int
+) -> None:
     shuffled = HISTORY.copy()
     random.Random(seed).shuffle(shuffled)
-    cut = seed % len(shuffled)
-    write(connection, *shuffled[:cut])
-    write(connection, *shuffled[cut:])
+    for start in range(0, len(shuffled), size):
+        write(connection, *shuffled[start : start + size])
     assert latest(connection) == NEWEST
 
 
