@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,11 @@ from hadron_tasks.store.mapping import mapping_version
 from hadron_tasks.store.partitions import KnownPartitions, day_number
 from hadron_tasks.store.session import blames_the_data, is_transient
 from hadron_tasks.store.ticks import rows_of, write_ticks
+
+MOST_DEADLOCKS = 4
+AFTER_DEADLOCK_S = 0.1
+"""Who lost a deadlock and asks again at once may have the rows before the other one wakes up to
+take them, and then both wait for each other again."""
 
 
 @dataclass(slots=True)
@@ -72,12 +78,14 @@ class BatchWriter:
         """
         try:
             decoded = decode(self._rules, entries)
-            try:
-                return self._store(connection, decoded, frames=len(entries))
-            except DeadlockDetected:
-                # With another batch that holds the same messages, received by another connection:
-                # that one goes on, and this one's are recognised after it.
-                return self._store(connection, decoded, frames=len(entries))
+            for _ in range(MOST_DEADLOCKS):
+                try:
+                    return self._store(connection, decoded, frames=len(entries))
+                except DeadlockDetected:
+                    # With another batch that holds the same messages, received by another
+                    # connection: that one goes on, and this one's are recognised after it.
+                    time.sleep(AFTER_DEADLOCK_S)
+            return self._store(connection, decoded, frames=len(entries))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the rest
             self._give_up_if_hopeless(connection, error)
             # The one refusal that is nobody's fault: a partition or mapping that was dropped.

@@ -13,11 +13,12 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+from psycopg2.errors import DeadlockDetected
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from quote_frames import KNOWN, quote_frame
 
 from hadron_tasks.errors import StoreUnavailable
-from hadron_tasks.ingest.batch import BatchWriter
+from hadron_tasks.ingest.batch import MOST_DEADLOCKS, BatchWriter
 from hadron_tasks.ingest.drain import Drain
 from hadron_tasks.market_watch import mapping
 from hadron_tasks.raw_stream import Entry, frame_fields, stream_key
@@ -126,7 +127,7 @@ def test_batches_with_the_same_messages_in_another_order_are_stored_once(
         other.cursor() as cursor,
     ):
         with connection, connection.cursor() as ours:
-            ours.execute("SET deadlock_timeout = '2s'")
+            ours.execute("SET deadlock_timeout = '5s'")
         cursor.execute("SET deadlock_timeout = '60s'")
         cursor.execute(insert.format("DESC"))
         written = thread.submit(writer.write, connection, both)
@@ -138,6 +139,29 @@ def test_batches_with_the_same_messages_in_another_order_are_stored_once(
         counts = written.result(30)
     assert (counts.ticks, counts.duplicates, counts.dead_letters) == (0, 2, 0)
     assert select(connection, "SELECT count(*) FROM ticks") == [(2,)]
+
+
+class LosingWriter(BatchWriter):
+    """Loses so many deadlocks, one after the other."""
+
+    left = 0
+
+    def _store(self, *args: Any, **kwargs: Any) -> Counts:
+        if self.left:
+            self.left -= 1
+            raise DeadlockDetected
+        return super()._store(*args, **kwargs)
+
+
+def test_who_loses_deadlock_after_deadlock_gives_its_frames_back(connection: PgConnection) -> None:
+    writer = LosingWriter(rules_for("kalshi"), InstrumentCache(10), "test")
+    writer.left = MOST_DEADLOCKS
+    assert writer.write(connection, [quote_frame(1), quote_frame(2)]).ticks == 2
+    writer.left = MOST_DEADLOCKS + 1
+    with pytest.raises(DeadlockDetected):
+        writer.write(connection, [quote_frame(3)])
+    assert select(connection, "SELECT count(*) FROM ticks") == [(2,)]
+    assert select(connection, "SELECT count(*) FROM dead_letters") == [(0,)]
 
 
 def test_a_mapping_changed_while_one_looks_up_is_known_to_both(
