@@ -63,6 +63,7 @@ class LiveConnection:
         self.outbox.flush()
         transport = transport_of(self.websocket)
         if how == "close":
+            self.outbox.end()
             await self.websocket.close(code)
         elif how == "eof":
             transport.close()

@@ -91,6 +91,7 @@ class Outbox:
         self.records = records
         self.stalled = False
         self.blocked_since: float | None = None
+        self._ended = False
         self.head = f"\t{venue}\t{name}\t"
         """The columns that begin every ledger line of this connection."""
         self._frames: list[bytes] = []
@@ -128,7 +129,11 @@ class Outbox:
     @property
     def is_closed(self) -> bool:
         """Whether nothing can be sent any more."""
-        return self.transport.is_closing()
+        return self._ended or self.transport.is_closing()
+
+    def end(self) -> None:
+        """Send nothing more: what comes after a close frame no client reads."""
+        self._ended = True
 
     def flush(self) -> None:
         """Hand everything to the socket and the ledger, unless the connection is stalled."""

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import requests
+from simulator.exchange_clients import WITHIN_S
 
 from streamer.simulator.polygon_forms import coin_trade, stock_trade
 from streamer.simulator.polygon_tape import PolygonTrade
@@ -25,7 +26,8 @@ class PolygonAsker:
     def get(self, path: str, **params: Any) -> requests.Response:
         """One request, whatever the answer; ``ticker__gte`` is ``ticker.gte``."""
         said = {name.replace("__", "."): value for name, value in params.items()}
-        return self._session.get(self.simulator.polygon_rest_url + path, params=said, timeout=10)
+        url = self.simulator.polygon_rest_url + path
+        return self._session.get(url, params=said, timeout=WITHIN_S)
 
     def ask(self, path: str, **params: Any) -> Any:
         """The answer to one request that must succeed."""
@@ -43,7 +45,7 @@ class PolygonAsker:
             if "next_url" not in page:
                 return
             assert page["next_url"].startswith(f"{self.simulator.polygon_rest_url}{path}?cursor=")
-            page = self._session.get(page["next_url"], timeout=10).json()
+            page = self._session.get(page["next_url"], timeout=WITHIN_S).json()
 
     def every(self, path: str, **params: Any) -> list[Any]:
         """The results of all pages."""

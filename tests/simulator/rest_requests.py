@@ -11,7 +11,7 @@ from queue import Queue
 from typing import Any
 
 import requests
-from simulator.exchange_clients import run, signer
+from simulator.exchange_clients import WITHIN_S, run, signer
 
 from streamer.simulator.rest_server import PREFIX
 from streamer.simulator.simulator import Simulator
@@ -31,7 +31,7 @@ class Asker:
         self._signer = signer(simulator.keys[slot - 1]) if slot else None
         self._session = requests.Session()
 
-    def get(self, path: str, params: Any = None, timeout: float = 10.0) -> requests.Response:
+    def get(self, path: str, params: Any = None, timeout: float = WITHIN_S) -> requests.Response:
         """One request, whatever the answer."""
         headers = self._signer.headers("GET", PREFIX + path) if self._signer else {}
         url = self.simulator.kalshi_rest_url + path
@@ -83,13 +83,13 @@ def asked_beside(directory: Path, **changes: Any) -> Iterator[Asker]:
     thread = threading.Thread(target=whole)
     thread.start()
     try:
-        simulator = started.get(timeout=20)
+        simulator = started.get(timeout=WITHIN_S)
         if isinstance(simulator, BaseException):
             raise simulator
         yield Asker(simulator)
     finally:
         ended.set()
-        thread.join(20)
+        thread.join(WITHIN_S)
 
 
 def run_rest(directory: Path, test: Callable[[Asker], None], **changes: Any) -> Simulator:

@@ -6,11 +6,15 @@ import asyncio
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from exchange_clients import (
     PATH,
+    WITHIN_S,
     Client,
+    Said,
+    connected,
     kalshi,
     polygon,
     run,
@@ -19,7 +23,6 @@ from exchange_clients import (
     said_by_polygon,
     signer,
 )
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from streamer.simulator.connections import Ending
@@ -35,6 +38,23 @@ async def read_to_end(client: Client) -> ConnectionClosed:
     except ConnectionClosed as closed:
         return closed
     raise AssertionError("the connection goes on for ever")
+
+
+def said_in(frames: list[bytes]) -> list[Said]:
+    return [one for frame in frames for one in said_by_kalshi(frame)]
+
+
+def sent_to(sim: Simulator, connection: str) -> list[Said]:
+    """What the ledger says that a connection was sent until now."""
+    sim.records.ledger.flush()
+    return [said(line) for line in read_ledger(sim.ledger_path) if line.connection == connection]
+
+
+async def nobody_is_left(sim: Simulator) -> None:
+    """A connection that its client has closed is so at the exchange a moment later."""
+    async with asyncio.timeout(WITHIN_S):
+        while sim.connections():
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("how", ["close", "eof"])
@@ -56,8 +76,27 @@ def test_a_dropped_connection_got_all_that_the_ledger_says(tmp_path: Path, how: 
             await again.subscribe("ticker")
 
     sim = run(tmp_path, test, keys=2)
-    ledger = [line for line in read_ledger(sim.ledger_path) if line.connection == "kalshi-1#1"]
-    assert [said(line) for line in ledger] == [s for f in frames for s in said_by_kalshi(f)]
+    assert sent_to(sim, "kalshi-1#1") == said_in(frames)
+
+
+def test_nothing_is_sent_to_a_client_that_is_slow_to_answer_a_goodbye(tmp_path: Path) -> None:
+    async def test(sim: Simulator) -> None:
+        async with kalshi(sim, 1) as client, kalshi(sim, 2) as other:
+            for each in (client, other):
+                await each.subscribe("ticker", "trade")
+            await client.take(100)
+            client.websocket.transport.pause_reading()
+            dropping = asyncio.create_task(sim.faults.drop("close", connection="kalshi-1"))
+            await other.take_rest()
+            told = sent_to(sim, "kalshi-1#1")
+            await other.take(300)
+            assert sent_to(sim, "kalshi-1#1") == told
+            client.websocket.transport.resume_reading()
+            await read_to_end(client)
+            assert said_in(client.frames) == told
+            assert await dropping == 1
+
+    run(tmp_path, test, keys=2)
 
 
 def test_a_reset_connection(tmp_path: Path) -> None:
@@ -174,11 +213,15 @@ def test_malformed_frames_arrive_as_recorded(
     assert not any("MALFORMED" in line.ticker for line in ledger)
 
 
-def test_good_keys_are_refused_for_a_while(tmp_path: Path) -> None:
+def test_good_keys_are_refused_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("streamer.simulator.authentication.time", clock)
+
     async def status(sim: Simulator) -> int:
         try:
             headers = signer(sim.keys[0]).headers("GET", PATH)
-            async with connect(sim.kalshi_ws_url, additional_headers=headers):
+            async with connected(sim.kalshi_ws_url, additional_headers=headers):
                 return 101
         except InvalidStatus as refusal:
             return refusal.response.status_code
@@ -189,14 +232,14 @@ def test_good_keys_are_refused_for_a_while(tmp_path: Path) -> None:
         with pytest.raises(AssertionError, match="auth_failed"):
             async with polygon(sim, "stocks"):
                 pass
-        started = time.monotonic()
+        await nobody_is_left(sim)
         sim.faults.refuse_authentication(seconds=0.5, venue="kalshi")
         assert await status(sim) == 401
-        async with asyncio.timeout(5):
-            while await status(sim) != 101:
-                await asyncio.sleep(0.05)
-        assert time.monotonic() - started >= 0.5
-        assert sim.stats.refused["kalshi: refused by fault"] >= 3
+        now[0] += 0.49
+        assert await status(sim) == 401
+        now[0] += 0.02
+        assert await status(sim) == 101
+        assert sim.stats.refused["kalshi: refused by fault"] == 4
 
     run(tmp_path, test)
 
@@ -205,21 +248,34 @@ def test_a_stalled_connection_is_silent_and_then_catches_up(tmp_path: Path) -> N
     frames: list[bytes] = []
 
     async def test(sim: Simulator) -> None:
-        async with kalshi(sim, 1, ping_interval=None) as client, kalshi(sim, 2) as other:
+        async with kalshi(sim, 1) as client, kalshi(sim, 2) as other:
             for each in (client, other):
                 await each.subscribe("ticker", "trade")
             await client.take(100)
-            assert sim.faults.stall(0.8, connection="kalshi-1") == 1
-            await client.take_rest()  # until nothing came for 0.2 s
-            pong = await client.websocket.ping()
+            assert sim.faults.stall(3600, connection="kalshi-1") == 1
+            told = len(sent_to(sim, "kalshi-1#1"))
+            while len(said_in(client.frames)) < told:
+                await client.receive_bytes()
+            await other.take_rest()
             before = len(client.frames)
-            await other.take(200)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.1):
-                    await asyncio.shield(pong)
+            pong = await client.websocket.ping()
+            # What one is told meanwhile the other is not, nor is it answered.
+            await other.take(450)
+            await other.take_rest()
+            await client.take_arrived()
+            assert len(client.frames) == before
+            assert not pong.done()
+            sim.faults.clear()
             while not pong.done():
                 await client.receive_bytes()
+            await client.take_rest()
             assert len(client.frames) > before + 400
+
+            # Without being cleared it ends when it was told to.
+            began = time.monotonic()
+            assert sim.faults.stall(0.1, connection="kalshi-1") == 1
+            await client.take_rest()  # a ping is answered again
+            assert time.monotonic() - began >= 0.1
             await sim.pause()
             await client.take_rest()
             frames.extend(client.frames)
@@ -227,8 +283,7 @@ def test_a_stalled_connection_is_silent_and_then_catches_up(tmp_path: Path) -> N
     sim = run(tmp_path, test, keys=2)
     seqs = [m["seq"] for m in map(json.loads, frames) if m["type"] == "trade"]
     assert seqs == list(range(1, len(seqs) + 1))
-    ledger = [line for line in read_ledger(sim.ledger_path) if line.connection == "kalshi-1#1"]
-    assert [said(line) for line in ledger] == [s for f in frames for s in said_by_kalshi(f)]
+    assert sent_to(sim, "kalshi-1#1") == said_in(frames)
 
 
 @pytest.mark.parametrize(("fault", "code"), [("overflow", 25), ("channel_error", 10)])
@@ -255,8 +310,8 @@ def test_faults_that_last_can_be_cleared(tmp_path: Path) -> None:
     async def test(sim: Simulator) -> None:
         async with kalshi(sim) as client:
             await client.subscribe("ticker")
-            sim.faults.stall(60)
-            sim.faults.refuse_authentication(seconds=60)
+            sim.faults.stall(3600)
+            sim.faults.refuse_authentication(seconds=3600)
             sim.faults.clear()
             await client.take(200)
             async with kalshi(sim, 2):
@@ -270,14 +325,14 @@ def test_an_exchange_that_is_away_trades_on(tmp_path: Path) -> None:
         async with kalshi(sim, 1) as client, polygon(sim, "stocks", "T.*") as stocks:
             await client.subscribe("trade")
             await client.take(20)
-            assert await sim.faults.away(60.0) == 2
+            assert await sim.faults.away(3600.0) == 2
             for each in (client, stocks):
                 await read_to_end(each)
         began, trades = time.monotonic(), len(sim.kalshi.tape)
         of_stocks = sum(map(sim.polygon.tape.count, sim.polygon.instruments))
         for url in (sim.kalshi_ws_url, f"{sim.polygon_ws_url}/stocks"):
             with pytest.raises(InvalidStatus) as refused:
-                async with connect(url):
+                async with connected(url):
                     pass
             assert refused.value.response.status_code == 503
         while len(sim.kalshi.tape) <= trades:

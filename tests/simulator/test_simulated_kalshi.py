@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from exchange_clients import PATH, kalshi, run, said, said_by_kalshi, signer
-from websockets.asyncio.client import ClientConnection, connect
+from exchange_clients import PATH, WITHIN_S, connected, kalshi, run, said, said_by_kalshi, signer
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
@@ -23,7 +24,7 @@ from streamer.simulator.simulator import Simulator
 async def refused_with(sim: Simulator, headers: Mapping[str, str], path: str = PATH) -> int:
     url = sim.kalshi_ws_url.replace(PATH, path)
     with pytest.raises(InvalidStatus) as refusal:
-        async with connect(url, additional_headers=dict(headers)):
+        async with connected(url, additional_headers=dict(headers)):
             pass
     return refusal.value.response.status_code
 
@@ -32,6 +33,8 @@ def test_only_signed_handshakes_are_admitted(tmp_path: Path) -> None:
     async def test(sim: Simulator) -> None:
         first, second = (signer(key) for key in sim.keys)
         good = first.headers("GET", PATH)
+        async with connected(sim.kalshi_ws_url, additional_headers=good):
+            pass
         old = int(time.time() * 1000) - 60_000
         bad: dict[str, Mapping[str, str]] = {
             "no headers": {},
@@ -47,8 +50,6 @@ def test_only_signed_handshakes_are_admitted(tmp_path: Path) -> None:
             assert await refused_with(sim, headers) == 401, what
         assert sum(sim.stats.refused.values()) == len(bad)
         assert await refused_with(sim, good, "/trade-api/ws/v1") == 404
-        async with connect(sim.kalshi_ws_url, additional_headers=good):
-            pass
 
     run(tmp_path, test, keys=2)
 
@@ -61,7 +62,7 @@ def test_one_connection_a_key(tmp_path: Path) -> None:
             assert sim.stats.open_now == {"kalshi-1": 1, "kalshi-2": 1}
             await first.command("list_subscriptions")
             assert (await first.receive())["type"] == "ok"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN_S):
             while sim.connections():
                 await asyncio.sleep(0.01)
         async with kalshi(sim, 1):
@@ -146,7 +147,11 @@ def test_wrong_commands_get_the_documented_code(tmp_path: Path, sent: str, code:
     run(tmp_path, test, subscription_market_limit=5)
 
 
-def test_too_many_commands(tmp_path: Path) -> None:
+def test_too_many_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], time_ns=time.time_ns)
+    monkeypatch.setattr("streamer.simulator.kalshi_server.time", clock)
+
     async def test(sim: Simulator) -> None:
         async with kalshi(sim) as client:
             for _ in range(6):
@@ -154,6 +159,9 @@ def test_too_many_commands(tmp_path: Path) -> None:
             answers = [await client.receive() for _ in range(6)]
             assert [a["type"] for a in answers] == ["ok"] * 5 + ["error"]
             assert answers[-1]["msg"]["code"] == 27
+            now[0] += 1.01
+            await client.command("list_subscriptions")
+            assert (await client.receive())["type"] == "ok"
 
     run(tmp_path, test, commands_per_second=5)
 
@@ -181,23 +189,27 @@ def test_each_channel_is_answered_for_itself(tmp_path: Path) -> None:
 class PingCounter(ClientConnection):
     """A client that notes the pings it was sent."""
 
-    pings: list[bytes]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pings: list[bytes] = []
 
     def process_event(self, event: Any) -> None:
         if isinstance(event, Frame) and event.opcode is Opcode.PING:
-            self.__dict__.setdefault("pings", []).append(bytes(event.data))
+            self.pings.append(bytes(event.data))
         super().process_event(event)
 
 
 def test_heartbeats(tmp_path: Path) -> None:
     async def test(sim: Simulator) -> None:
         async with kalshi(sim, create_connection=PingCounter) as client:
-            await asyncio.sleep(0.7)
             assert isinstance(client.websocket, PingCounter)
-            assert len(client.websocket.pings) >= 3
+            # Where nobody asks for a pace, ten take longer than that.
+            async with asyncio.timeout(9 * SimulatorConfig(tmp_path).heartbeat_s):
+                while len(client.websocket.pings) < 10:
+                    await asyncio.sleep(0.01)
             assert set(client.websocket.pings) == {b"heartbeat"}
 
-    run(tmp_path, test, heartbeat_s=0.15)
+    run(tmp_path, test, heartbeat_s=0.07)
 
 
 class Silent(ClientConnection):
@@ -211,13 +223,10 @@ class Silent(ClientConnection):
 def test_a_client_that_answers_no_ping_is_cut_off(tmp_path: Path) -> None:
     async def test(sim: Simulator) -> None:
         headers = signer(sim.keys[0]).headers("GET", PATH)
-        websocket = await connect(
-            sim.kalshi_ws_url,
-            additional_headers=headers,
-            create_connection=Silent,
-            close_timeout=0.1,
+        websocket = await connected(
+            sim.kalshi_ws_url, additional_headers=headers, create_connection=Silent
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN_S):
             while sim.connections():
                 await asyncio.sleep(0.02)
         assert sim.stats.connected["kalshi"] == 1
@@ -242,7 +251,7 @@ def test_stopping_says_goodbye(tmp_path: Path) -> None:
     async def whole() -> None:
         sim = Simulator(SimulatorConfig(data_dir=tmp_path, keys=1, markets=20))
         await sim.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(3 * WITHIN_S):
             await test(sim)
 
     asyncio.run(whole())
@@ -252,7 +261,7 @@ def test_a_slow_client_is_told_that_its_buffer_overflowed(tmp_path: Path) -> Non
     async def test(sim: Simulator) -> None:
         async with kalshi(sim, max_queue=1) as client:
             await client.subscribe("ticker")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WITHIN_S):
                 while not sim.stats.closed_as_slow:
                     await asyncio.sleep(0.05)
             ended = await client.until(error(25))

@@ -149,10 +149,13 @@ def test_only_what_was_asked_for_is_sent(tmp_path: Path) -> None:
             assert [a["sid"] for a in answers] == [1, 2]
             assert all("seq" in a and a["id"] == 1 for a in answers)
             seen = len(client.frames)
+            async with kalshi(sim, 2) as other:
+                await other.subscribe("ticker", "trade")
+                await other.take(300)
             await client.take_rest()
             assert client.frames[seen:] == []
 
-    run(tmp_path, test)
+    run(tmp_path, test, keys=2)
 
 
 def test_a_book_comes_whole_first_and_again_when_asked_for(tmp_path: Path) -> None:
@@ -221,6 +224,8 @@ def test_a_market_named_before_it_opens_tells_its_book_when_it_does(tmp_path: Pa
             market = sim.kalshi.markets[ticker]
             sim.kalshi.close_market(market)
             await early.subscribe("orderbook_delta", market_tickers=[ticker])
+            await first.subscribe("trade")
+            await first.take(200)
             await early.take_rest()
             assert len(early.frames) == 1
             sim.kalshi.list_event(market.event)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from exchange_clients import Client, polygon, run, said, said_by_polygon, send
-from websockets.asyncio.client import connect
+from exchange_clients import Client, connected, polygon, run, said, said_by_polygon, send
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from streamer.simulator.ledger_file import read_ledger
@@ -27,7 +27,7 @@ async def events(client: Client, count: int) -> list[dict[str, Any]]:
 
 def test_a_wrong_key_is_told_and_closed(tmp_path: Path) -> None:
     async def test(sim: Simulator) -> None:
-        async with connect(f"{sim.polygon_ws_url}/stocks") as websocket:
+        async with connected(f"{sim.polygon_ws_url}/stocks") as websocket:
             client = Client(websocket)
             assert await client.receive() == [
                 {"ev": "status", "status": "connected", "message": "Connected Successfully"}
@@ -45,7 +45,7 @@ def test_a_wrong_key_is_told_and_closed(tmp_path: Path) -> None:
 def test_one_connection_a_key_and_asset_class(tmp_path: Path) -> None:
     async def test(sim: Simulator) -> None:
         async with polygon(sim, "stocks") as first, polygon(sim, "crypto"):
-            async with connect(f"{sim.polygon_ws_url}/stocks") as websocket:
+            async with connected(f"{sim.polygon_ws_url}/stocks") as websocket:
                 second = Client(websocket)
                 await second.receive()
                 await send(second, "auth", sim.config.polygon_api_key)
@@ -63,7 +63,7 @@ def test_one_connection_a_key_and_asset_class(tmp_path: Path) -> None:
 def test_only_asset_classes_have_a_path(tmp_path: Path) -> None:
     async def test(sim: Simulator) -> None:
         with pytest.raises(InvalidStatus) as refusal:
-            async with connect(f"{sim.polygon_ws_url}/bonds"):
+            async with connected(f"{sim.polygon_ws_url}/bonds"):
                 pass
         assert refusal.value.response.status_code == 404
 
@@ -119,6 +119,9 @@ def test_only_what_was_asked_for_is_sent(
                 pass
             assert last[0]["message"] == f"unsubscribed to: {channel}"
             seen = len(client.frames)
+            others = "crypto" if asset_class == "stocks" else "stocks"
+            async with polygon(sim, others, "*") as other:
+                await events(other, 300)
             await client.take_rest()
             assert client.frames[seen:] == []
 
@@ -134,19 +137,23 @@ def test_arrays_are_mixed_times_rise_and_the_ledger_holds_it_all(tmp_path: Path)
         "forex": ("C.*",),
     }
 
-    async def follow(sim: Simulator, asset_class: str) -> None:
-        async with polygon(sim, asset_class, *wanted[asset_class]) as client:
-            frames[asset_class] = client.frames
-            async with asyncio.timeout(2.5):
-                while True:
-                    await client.receive_bytes()
-
     async def test(sim: Simulator) -> None:
-        followers = [asyncio.create_task(follow(sim, name)) for name in wanted]
-        await asyncio.sleep(2.2)
-        await sim.pause()
-        ended = await asyncio.gather(*followers, return_exceptions=True)
-        assert all(isinstance(one, TimeoutError) for one in ended), ended
+        async with AsyncExitStack() as open_now:
+            clients = {
+                name: await open_now.enter_async_context(polygon(sim, name, *channels))
+                for name, channels in wanted.items()
+            }
+            frames.update((name, client.frames) for name, client in clients.items())
+            reading = [asyncio.create_task(client.take(10**9)) for client in clients.values()]
+            while sim.stats.total_sent() <= 5000 or not any(map(_has_bar, frames["stocks"])):
+                await asyncio.sleep(0.02)
+            await sim.pause()
+            for one in reading:
+                one.cancel()
+            ended = await asyncio.gather(*reading, return_exceptions=True)
+            assert all(isinstance(one, asyncio.CancelledError) for one in ended), ended
+            for client in clients.values():
+                await client.take_rest()
 
     sim = run(tmp_path, test, rate=4000.0)
     received = {
@@ -167,6 +174,10 @@ def test_arrays_are_mixed_times_rise_and_the_ledger_holds_it_all(tmp_path: Path)
     assert len(set(stamped)) == len(stamped), "no instrument states a time twice"
     bars = [(one[1], one[2]) for one in received["stocks"] if one[0] == "bar"]
     assert len(set(bars)) == len(bars) > 0
+
+
+def _has_bar(frame: bytes) -> bool:
+    return b'"ev":"A"' in frame
 
 
 def test_bars_sum_up_their_trades(tmp_path: Path) -> None:
@@ -194,7 +205,10 @@ def test_kalshi_markets_settle_on_what_polygon_sends(tmp_path: Path) -> None:
         assert ladder
         assert all(m.terms.latent is btc.latent for m in ladder)
         async with polygon(sim, "crypto", "XT.BTC-USD") as client:
-            last = (await events(client, 50))[-1]["p"]
+            await events(client, 50)
+            await sim.pause()
+            await client.take_rest()
+            last = json.loads(client.frames[-1])[-1]["p"]
             assert last == pytest.approx(btc.latent.value, rel=0.01)
 
     run(tmp_path, test, markets=200)

@@ -14,7 +14,7 @@ import pytest
 import requests
 from massive import RESTClient
 from massive.exceptions import BadResponse
-from simulator.exchange_clients import Client, polygon, run
+from simulator.exchange_clients import WITHIN_S, Client, polygon, run
 from simulator.polygon_requests import PolygonAsker, let_trade
 from simulator.rest_requests import asked_beside, run_rest
 
@@ -192,10 +192,10 @@ def test_refusals_in_the_exchanges_words(exchange: PolygonAsker) -> None:
         ({}, "API Key was not provided"),
         ({"Authorization": "Bearer other"}, "Unknown API Key"),
     ):
-        answer = requests.get(url + TICKERS, headers=headers, timeout=10)
+        answer = requests.get(url + TICKERS, headers=headers, timeout=WITHIN_S)
         assert (answer.status_code, answer.json()["error"]) == (401, error)
     key = exchange.simulator.config.polygon_api_key
-    assert requests.get(f"{url}{TICKERS}?apiKey={key}", timeout=10).status_code == 200
+    assert requests.get(f"{url}{TICKERS}?apiKey={key}", timeout=WITHIN_S).status_code == 200
     assert exchange.get("/v3/nothing").json()["status"] == "NOT_FOUND"
     for path, params in (
         (TICKERS, {"limit": 1001}),
@@ -227,10 +227,10 @@ def test_no_more_requests_a_minute_than_the_plan_allows(tmp_path: Path) -> None:
         answer = polygon_asker.get(TICKERS).json()
         assert answer["status"] == "ERROR"
         assert "maximum requests per minute" in answer["error"]
-        stats = requests.get(f"{asker.simulator.control_url}/stats", timeout=10).json()
+        stats = requests.get(f"{asker.simulator.control_url}/stats", timeout=WITHIN_S).json()
         assert stats["polygon_rest"]["limited"] == 3
         change = {"polygon_requests_per_minute": 6}
-        requests.post(f"{asker.simulator.control_url}/rest", json=change, timeout=10)
+        requests.post(f"{asker.simulator.control_url}/rest", json=change, timeout=WITHIN_S)
         assert polygon_asker.get(TICKERS).status_code == 200
 
     run_rest(tmp_path, check, polygon_requests_per_minute=5, rate=0.0)
@@ -250,7 +250,10 @@ def test_faults_on_demand(exchange: PolygonAsker) -> None:
     def strike(kind: str, **more: Any) -> None:
         fault = {"fault": "rest", "venue": "polygon", "kind": kind, "path": TICKERS, **more}
         url = f"{exchange.simulator.control_url}/faults"
-        assert requests.post(url, json=fault, timeout=10).json() == {"fault": "rest", "struck": 1}
+        assert requests.post(url, json=fault, timeout=WITHIN_S).json() == {
+            "fault": "rest",
+            "struck": 1,
+        }
 
     strike("status", status=500)
     assert exchange.get("/v1/marketstatus/now").status_code == 200
@@ -268,14 +271,14 @@ def test_faults_on_demand(exchange: PolygonAsker) -> None:
     second = requests.get(
         first["next_url"],
         headers={"Authorization": f"Bearer {exchange.simulator.config.polygon_api_key}"},
-        timeout=10,
+        timeout=WITHIN_S,
     ).json()
     assert second["next_url"].partition("cursor=")[2] == cursor
     assert second["results"] != first["results"]
     requests.post(
         f"{exchange.simulator.control_url}/faults",
         json={"fault": "refuse_rest_keys", "venue": "polygon", "keys": ["polygon"]},
-        timeout=10,
+        timeout=WITHIN_S,
     )
     assert exchange.get(TICKERS).status_code == 401
 
