@@ -10,7 +10,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from scripted_exchange import KalshiScript, PolygonScript
-from streamer_harness import Case, Launch, Recorded, StreamerProcess, kalshi_keys
+from streamer_harness import (
+    PATIENCE_S,
+    Case,
+    Launch,
+    Recorded,
+    StreamerProcess,
+    kalshi_keys,
+)
 
 from hadron_tasks.local.redis_server import RedisServer
 from streamer.append_link import Appended
@@ -83,7 +90,9 @@ def environment(
         "HADRON_REDIS_URL": redis_server.url,
         "HADRON_DATA_DIR": str(tmp_path / "data"),
         "HADRON_VENUES": "kalshi",
-        "HADRON_LEASE_TTL_S": "3",
+        # The machine may stand still for longer than these are in earnest.
+        "HADRON_LEASE_TTL_S": "60",
+        "HADRON_STALE_AFTER_S": "600",
         "KALSHI_ENV": "simulator",
         "HADRON_KALSHI_WS_URL": kalshi.url,
         **kalshi_keys(key_files, 1),
@@ -135,7 +144,7 @@ def run(redis_server: RedisServer, tmp_path: Path) -> Callable[..., bool]:
             )
             case = Case(Publisher("kalshi", options, on_appended))
             await act(case)
-            return await case.publisher.close(case.task, 5.0)
+            return await case.publisher.close(case.task, PATIENCE_S)
 
         return asyncio.run(scene())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ from hadron_tasks.venues.kalshi.signing import (
 )
 
 T = TypeVar("T")
+
+CALL_WITHIN_S = 120.0
+"""How long the exchange's thread may take on a machine that is slow or stands still."""
 
 
 @dataclass
@@ -70,12 +74,12 @@ class Exchange:
     def __exit__(self, *_exc: object) -> None:
         self.call(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(CALL_WITHIN_S)
         self._loop.close()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` in the exchange's thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_WITHIN_S)
 
     @property
     def port(self) -> int:
@@ -144,6 +148,8 @@ class KalshiScript(Exchange):
         super().__init__()
         self._keys = keys
         self.refuse_authentication = False
+        self.refused_at: list[float] = []
+        """When (monotonic seconds) it refused credentials."""
         self.refused_markets: set[str] = set()
         self._number = 0
         self._next_sid = 0
@@ -220,6 +226,7 @@ class KalshiScript(Exchange):
         )
         if good and not self.refuse_authentication:
             return None
+        self.refused_at.append(time.monotonic())
         return socket.respond(HTTPStatus.UNAUTHORIZED, "no\n")
 
     def _key_of(self, socket: ServerConnection) -> str:

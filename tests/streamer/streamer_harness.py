@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -24,12 +25,16 @@ from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import FeedGap, GapEntry, RawFrame, parse_entries, stream_key
 from streamer.publisher import Publisher
 
+PATIENCE_S = 120.0
+"""How long an event may take on a machine that is slow, or stands still for a while. Every wait
+ends with its event, so only a fault takes so long."""
 
-def wait_for(what: Callable[[], object], within_s: float = 10.0) -> None:
+
+def wait_for(what: Callable[[], object]) -> None:
     """Wait until ``what()`` is true."""
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + PATIENCE_S
     while not what():
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
         time.sleep(0.02)
 
 
@@ -40,7 +45,7 @@ class Recorded:
     """What is in Redis."""
 
     def __init__(self, server: RedisServer) -> None:
-        self._client = redis.Redis.from_url(server.url)
+        self._client = redis.Redis.from_url(server.url, socket_timeout=PATIENCE_S)
         self.client = self._client
 
     def entries(self, venue: str = "kalshi") -> list[RawFrame | GapEntry]:
@@ -72,6 +77,31 @@ class Recorded:
     def reports(self) -> dict[str, ConnectionHealth]:
         values = self._client.hgetall(HEALTH_KEY).values()
         return {report.connection: report for report in parse_reports(values)}
+
+    def wait_until_publishers_looked(self, publishers: int) -> None:
+        """Wait until so many publishers have seen what is in Redis now.
+
+        Each asks for its stream's oldest entry once a second; that it asks a second time says
+        that the first answer was taken in.
+        """
+        looks: Counter[str] = Counter()
+        deadline = time.monotonic() + PATIENCE_S
+        with self._client.monitor() as commands:
+            while sum(asked >= 2 for asked in looks.values()) < publishers:
+                assert time.monotonic() < deadline, "publishers did not look at their stream"
+                command = commands.next_command()
+                looks[command["client_port"]] += command["command"].startswith("XRANGE ")
+
+    def run_out(self, dead: StreamerProcess) -> None:
+        """End what a dead streamer has in Redis for a time, as if that time were over."""
+        owner = f":{dead.process.pid}:".encode()
+        for lease in self._client.keys("hadron:lease:*"):
+            if owner in (self._client.get(lease) or b""):
+                self._client.pexpire(lease, 1)
+        for presence in self._client.keys("hadron:streamers:*"):
+            for token in self._client.zrange(presence, 0, -1):
+                if owner in token:
+                    self._client.zrem(presence, token)
 
     def live(self) -> set[str]:
         """Connections that are live by a fresh report."""
@@ -108,25 +138,29 @@ class Case:
         self.source = Source(publisher)
         self.task = asyncio.create_task(publisher.run())
 
-    async def settled(self, within_s: float = 10.0) -> None:
-        deadline = time.monotonic() + within_s
-        while not self.publisher.idle:
-            assert time.monotonic() < deadline, "the publisher did not become idle"
+    async def settled(self) -> None:
+        """Wait until everything put so far is in Redis."""
+        await self.until(lambda: self.publisher.idle)
+
+    async def until(self, what: Callable[[], bool]) -> None:
+        """Wait until ``what()`` is true."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not what():
+            assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
             assert not self.task.done() or self.task.result() is None
             await asyncio.sleep(0.01)
 
-    async def until(self, what: Callable[[], bool], within_s: float = 10.0) -> None:
-        deadline = time.monotonic() + within_s
-        while not what():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
-
-    async def trickle(self, seconds: float) -> None:
-        """About 2,000 frames a second."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+    async def trickle(self, frames: int) -> None:
+        """Put them little by little, at most 2,000 a second."""
+        for _ in range(frames // 20):
             self.source.put(20)
             await asyncio.sleep(0.01)
+
+    async def flow(self, frames: int) -> None:
+        """As :meth:`trickle`, and Redis takes them as they come."""
+        for _ in range(frames // 200):
+            await self.trickle(200)
+            await self.settled()
 
 
 class StreamerProcess:
@@ -147,10 +181,14 @@ class StreamerProcess:
     def log(self) -> str:
         return self._log_path.read_text()
 
-    def terminate(self, within_s: float = 10.0) -> int:
+    def terminate(self) -> int:
         """SIGTERM; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(within_s)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        """Wait for its end."""
+        return self.process.wait(PATIENCE_S)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -170,11 +208,20 @@ def kalshi_keys(key_files: Mapping[str, Path], count: int) -> dict[str, str]:
     return found
 
 
-def wait_until_subscribed(kalshi: KalshiScript, within_s: float = 10.0) -> None:
+def wait_until_subscribed(kalshi: KalshiScript) -> None:
     """Wait until every channel is carried by some connection."""
-    wait_for(lambda: all(kalshi.carriers(channel) for channel in CHANNELS), within_s)
+    wait_for(lambda: all(kalshi.carriers(channel) for channel in CHANNELS))
 
 
-def wait_until_live(recorded: Recorded, *names: str, within_s: float = 10.0) -> None:
+def wait_until_live(recorded: Recorded, *names: str) -> None:
     """Wait until these connections report that they are live."""
-    wait_for(lambda: set(names) <= recorded.live(), within_s)
+    wait_for(lambda: set(names) <= recorded.live())
+
+
+def wait_until_lived(recorded: Recorded, seconds: float, *names: str) -> None:
+    """Wait until these connections have been attended to for so long from now on.
+
+    They say so themselves: a sleep here says nothing about what another process did meanwhile.
+    """
+    until_ns = time.time_ns() + int(seconds * 1e9)
+    wait_for(lambda: all(recorded.reports()[name].reported_ns >= until_ns for name in names))

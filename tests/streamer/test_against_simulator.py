@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streamer_harness import Recorded, StreamerProcess, wait_for
+from streamer_harness import PATIENCE_S, Recorded, StreamerProcess, wait_for
 
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import GapCause
@@ -46,7 +45,7 @@ class SimulatorProcess:
         request = urllib.request.Request(
             self.told["control_url"] + path, json.dumps(body).encode(), method="POST"
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             found: dict[str, Any] = json.loads(answer.read())
         return found
 
@@ -69,7 +68,7 @@ class SimulatorProcess:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -106,23 +105,27 @@ def test_all_that_was_sent_is_in_redis_though_redis_is_killed(
         "HADRON_REDIS_URL": redis_server.url,
         "HADRON_DATA_DIR": str(tmp_path / "data"),
         "HADRON_KALSHI_BOOKS": "KXNBAGAME,KXBTCD",
+        "HADRON_STALE_AFTER_S": "600",
         **simulator.environment(),
     }
     streamer = StreamerProcess(environment, tmp_path / "streamer.log")
     try:
         wait_for(lambda: len(recorded.live()) == 8)
-        time.sleep(1.0)
+        wait_for(lambda: sum(data_messages(recorded).values()) > RATE)
         redis_server.kill()
-        time.sleep(1.0)
+        sent = sum(simulator.ledger_lines().values())
+        wait_for(lambda: sum(simulator.ledger_lines().values()) > sent + RATE)
         redis_server.start()
-        time.sleep(1.0)
+        sent = sum(simulator.ledger_lines().values())
+        wait_for(lambda: sum(data_messages(recorded).values()) > sent)
         assert simulator.control("/faults", fault="overflow", channel="trade")["struck"] == 1
         wait_for(lambda: any(gap.cause is GapCause.BUFFER_OVERFLOW for gap in recorded.gaps()))
         simulator.control("/faults", fault="skip", count=3, channel="orderbook_delta")
         skipped = Path(simulator.told["skipped_path"])
         wait_for(lambda: missing(recorded) == len(skipped.read_text().splitlines()) > 0)
         simulator.control("/pause")
-        time.sleep(0.5)
+        # What is still in a socket when that is closed was not received.
+        wait_for(lambda: data_messages(recorded) == simulator.ledger_lines())
         assert streamer.terminate() == 0
     finally:
         if streamer.process.poll() is None:

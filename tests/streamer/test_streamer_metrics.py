@@ -11,7 +11,7 @@ import pytest
 from exporting import Scrape
 from pydantic import SecretStr
 from scripted_exchange import KalshiScript
-from streamer_harness import Launch, Recorded, StreamerProcess, wait_for
+from streamer_harness import PATIENCE_S, Launch, Recorded, StreamerProcess, wait_for
 
 from hadron_tasks.ingest.latency import bucket_of
 from hadron_tasks.metrics.definitions import METRICS, Endpoint, Kind
@@ -31,7 +31,7 @@ def served(streamer: StreamerProcess) -> str:
 
 
 def scrape(url: str) -> Scrape:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         return Scrape(answer.read().decode())
 
 
@@ -48,19 +48,21 @@ def test_a_streamer_serves_its_own_metrics(
     wait_for(lambda: recorded.holds([*sent, aged.encode()]))
     first = {"venue": "kalshi", "connection": "kalshi-1"}
 
-    def sampled() -> bool:
-        name = "hadron_streamer_exchange_latency_seconds_count"
-        return bool(scrape(url).value(name, **first))
-
-    wait_for(sampled)
+    histogram = "hadron_streamer_exchange_latency_seconds"
+    wait_for(lambda: scrape(url).value(f"{histogram}_count", **first))
+    # That Redis acknowledged them is known here a moment after they are there.
+    published = "hadron_streamer_published_entries_total"
+    wait_for(lambda: scrape(url).value(published, venue="kalshi") == 304)
     told = scrape(url)
     assert told.value("hadron_streamer_frames_total", **first, channel="ticker") == 301
     size = sum(map(len, sent)) + len(aged)
     assert told.value("hadron_streamer_bytes_total", **first, channel="ticker") == size
     assert told.value("hadron_streamer_connection_state", **first, state="live") == 1
-    assert told.value("hadron_streamer_published_entries_total", venue="kalshi") == 304
-    histogram = "hadron_streamer_exchange_latency_seconds"
-    assert told.value(f"{histogram}_sum", **first) == pytest.approx(0.25, abs=0.1)
+    (received_ns,) = [e.received_ns for e in recorded.entries() if e.data == aged.encode()]
+    age_s = (received_ns / MS - (now_ms - 250)) / 1000
+    assert age_s >= 0.25
+    # A bucket is a quarter of an octave wide.
+    assert told.value(f"{histogram}_sum", **first) == pytest.approx(age_s, rel=0.1)
     assert told["process_open_fds"] > 0
     ours = {m.name for m in METRICS.values() if m.endpoint is Endpoint.STREAMER}
     counted = {m.name for m in METRICS.values() if m.kind is not Kind.HISTOGRAM}
@@ -73,7 +75,7 @@ def test_a_streamer_serves_its_own_metrics(
 
 def test_a_port_that_is_taken_is_one_clear_line(launch: Launch, kalshi: KalshiScript) -> None:
     streamer = launch("--metrics-port", str(kalshi.port))
-    assert streamer.process.wait(10) == 2
+    assert streamer.exit_code() == 2
     assert streamer.log.strip().splitlines()[-1].startswith("Metrics cannot be served on 127.0.0.1")
 
 
