@@ -68,10 +68,10 @@ class Pokes:
         finally:
             del self._under_way[venue]
 
-    async def close(self) -> None:
+    async def close(self, within_s: float = 1.0) -> None:
         """Wait a moment for pokes under way."""
         if self._under_way:
-            await asyncio.wait(self._under_way.values(), timeout=1.0)
+            await asyncio.wait(self._under_way.values(), timeout=within_s)
 
 
 class Fleet:

@@ -33,8 +33,31 @@ def with_redis(server: RedisServer, scene: Callable[[redis.Redis], Awaitable[Non
     asyncio.run(run())
 
 
-def leases(client: redis.Redis, streamer: str, ttl_s: float = 10.0) -> Leases:
-    return Leases(client, "kalshi", KEYS, streamer, ttl_s)
+TTL_S = 600.0
+"""No test takes so long: where a time is over, the test says so."""
+PRESENCE = "hadron:streamers:kalshi:1,2,3,4"
+
+
+def leases(client: redis.Redis, streamer: str) -> Leases:
+    return Leases(client, "kalshi", KEYS, streamer, TTL_S)
+
+
+async def left_s(client: redis.Redis) -> list[float]:
+    """For how much longer each lease is held."""
+    return [await client.pttl(lease_key("kalshi", name)) / 1000 for name in KEYS]
+
+
+async def cut_to(client: redis.Redis, ms: int) -> None:
+    """Let every lease run out so soon."""
+    for name in KEYS:
+        await client.pexpire(lease_key("kalshi", name), ms)
+
+
+async def age(client: redis.Redis, streamer: str, seconds: float) -> None:
+    """Make a streamer one that was last seen so much earlier."""
+    for token, _seen_ms in await client.zrange(PRESENCE, 0, -1, withscores=True):
+        if token.startswith(streamer.encode()):
+            await client.zincrby(PRESENCE, -seconds * 1000, token)
 
 
 def test_no_key_is_held_twice_and_each_gets_its_share(redis_server: RedisServer) -> None:
@@ -56,8 +79,8 @@ def test_no_key_is_held_twice_and_each_gets_its_share(redis_server: RedisServer)
 
 def test_streamers_with_other_keys_do_not_count(redis_server: RedisServer) -> None:
     async def scene(client: redis.Redis) -> None:
-        one = Leases(client, "kalshi", ["1", "2"], "a:1", 10.0)
-        two = Leases(client, "kalshi", ["3", "4"], "b:1", 10.0)
+        one = Leases(client, "kalshi", ["1", "2"], "a:1", TTL_S)
+        two = Leases(client, "kalshi", ["3", "4"], "b:1", TTL_S)
         assert sorted(await one.claim()) == ["1", "2"]
         assert sorted(await two.claim()) == ["3", "4"]
 
@@ -66,14 +89,20 @@ def test_streamers_with_other_keys_do_not_count(redis_server: RedisServer) -> No
 
 def test_a_dead_streamers_keys_are_free_after_the_time_to_live(redis_server: RedisServer) -> None:
     async def scene(client: redis.Redis) -> None:
-        one, two = leases(client, "a:1", 1.1), leases(client, "b:1", 1.1)
+        one, two = leases(client, "a:1"), leases(client, "b:1")
         await one.claim()
-        await asyncio.sleep(0.6)
+        assert all(TTL_S / 2 < left <= TTL_S for left in await left_s(client))
+        await cut_to(client, 120_000)
         assert set((await one.renew()).values()) == {Renewal.HELD}
+        assert all(TTL_S / 2 < left <= TTL_S for left in await left_s(client))
         assert await two.claim() == []
-        await asyncio.sleep(0.6)
+        await age(client, "a:1", TTL_S / 2)
         assert await two.claim() == []
-        await asyncio.sleep(0.7)
+        assert two.share == 2
+        await cut_to(client, 1)
+        await age(client, "a:1", TTL_S / 2)
+        while any(left > 0 for left in await left_s(client)):
+            await asyncio.sleep(0.001)
         assert sorted(await two.claim()) == KEYS
 
     with_redis(redis_server, scene)
@@ -93,7 +122,11 @@ def test_a_lease_of_another_is_lost_and_never_released(redis_server: RedisServer
     with_redis(redis_server, scene)
 
 
-def test_a_holder_takes_its_leases_again_before_others_may(redis_server: RedisServer) -> None:
+def test_a_holder_takes_its_leases_again_before_others_may(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.leases.CLAIM_HOLDOFF_S", 600.0)
+
     async def scene(client: redis.Redis) -> None:
         one, two = leases(client, "a:1"), leases(client, "b:1")
         await one.claim()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from streamer_harness import Recorded
+from streamer_harness import PATIENCE_S, Recorded
 
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.pokes import DRAIN_QUEUE, DrainPoker
@@ -27,16 +27,16 @@ def test_a_poke_for_each_drain_that_is_wanting_but_not_too_many(
         queued = lambda: recorded.client.llen(DRAIN_QUEUE)  # noqa: E731
         pokes.on_appended("kalshi", Appended(backlog=0, active_drains=0))
         pokes.on_appended("kalshi", Appended(backlog=10, active_drains=1))
-        await pokes.close()
+        await pokes.close(PATIENCE_S)
         assert queued() == 0
         for _ in range(5):
             pokes.on_appended("kalshi", Appended(backlog=10, active_drains=0))
-        await pokes.close()
+        await pokes.close(PATIENCE_S)
         assert queued() == 1
         await asyncio.sleep(POKE_EVERY_S)
         pokes.on_appended("kalshi", Appended(backlog=2 * ENTRIES_PER_DRAIN, active_drains=2))
         pokes.on_appended("polygon", Appended(backlog=1, active_drains=0))
-        await pokes.close()
+        await pokes.close(PATIENCE_S)
         assert queued() == 3
 
     asyncio.run(scene())
@@ -47,7 +47,6 @@ def test_a_broker_that_is_away_disturbs_nothing() -> None:
     async def scene() -> None:
         pokes = Pokes(DrainPoker("redis://127.0.0.1:1/0"), max_parallel=4)
         pokes.on_appended("kalshi", Appended(backlog=10, active_drains=0))
-        await asyncio.sleep(0.5)
-        await pokes.close()
+        await pokes.close(PATIENCE_S)
 
     asyncio.run(scene())

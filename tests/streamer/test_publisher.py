@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 from streamer_harness import Case, Recorded
 
@@ -23,23 +24,36 @@ async def in_thread(work: Callable[[], object]) -> None:
 def test_frames_arrive_untouched_and_soon(run: Callable[..., bool], recorded: Recorded) -> None:
     odd = [b"", b"\x00\xff\r\n$5\r\n*1\r\n", "é€".encode(), b"x" * 5_000_000]
     latencies: list[float] = []
+    plain: list[float] = []
+    appended = asyncio.Event()
+
+    def append_plainly() -> None:
+        pipeline = recorded.client.pipeline(transaction=False)
+        for n in range(50):
+            pipeline.xadd("plain", {"frame": f"{n}".ljust(200)})
+        pipeline.execute()
 
     async def act(case: Case) -> None:
         for frame in odd:
             case.publisher.put((frame, 123, b"kalshi-1", b""))
         await case.settled()
         for _ in range(20):
+            appended.clear()
             began = time.perf_counter()
             case.source.put(50)
-            before = case.publisher.published
-            await case.until(lambda before=before: case.publisher.published >= before + 50)
+            await appended.wait()
             latencies.append(time.perf_counter() - began)
+            assert case.publisher.idle
+            began = time.perf_counter()
+            append_plainly()
+            plain.append(time.perf_counter() - began)
 
-    assert run(act)
+    assert run(act, on_appended=lambda _venue, _appended: appended.set())
     entries = recorded.entries()
     assert [entry.data for entry in entries[:4]] == odd
     assert entries[0] == RawFrame(b"", 123, "kalshi-1")
-    assert sorted(latencies)[len(latencies) // 2] < 0.05
+    # A machine that is slow in all is as slow with a batch of anybody's.
+    assert median(latencies) < max(0.05, 5 * median(plain))
 
 
 def test_the_backlog_and_the_drains_at_work_are_told(
@@ -64,12 +78,12 @@ def test_redis_away_for_seconds_loses_nothing_and_keeps_the_order(
     sent: list[bytes] = []
 
     async def act(case: Case) -> None:
-        await case.trickle(0.5)
+        await case.trickle(1000)
         await in_thread(redis_server.stop)
-        await case.trickle(2.0)
-        assert case.publisher.spool_bytes > 0
+        await case.trickle(4000)
+        await case.until(lambda: case.publisher.spool_bytes > 0)
         await in_thread(redis_server.start)
-        await case.trickle(1.0)
+        await case.trickle(2000)
         await case.settled()
         sent.extend(case.source.sent)
 
@@ -86,11 +100,11 @@ def test_redis_killed_again_and_again_loses_nothing(
 
     async def act(case: Case) -> None:
         for _ in range(3):
-            await case.trickle(0.4)
+            await case.trickle(800)
             await in_thread(redis_server.kill)
-            await case.trickle(0.2)
+            await case.trickle(400)
             await in_thread(redis_server.start)
-        await case.trickle(0.3)
+        await case.trickle(600)
         await case.settled()
         sent.extend(case.source.sent)
 
@@ -133,7 +147,7 @@ def test_above_the_memory_mark_frames_wait_on_disk(
         await case.settled()
         used = recorded.client.info("memory")["used_memory"]
         recorded.client.config_set("maxmemory", int(used * 1.1))
-        await asyncio.sleep(1.5)
+        await asyncio.to_thread(recorded.wait_until_publishers_looked, 1)
         case.source.put(500)
         await case.until(lambda: case.publisher.spool_bytes > 0)
         assert len(recorded.frames()) == 10
@@ -167,22 +181,26 @@ def test_a_redis_out_of_memory_is_waited_for(run: Callable[..., bool], recorded:
 def test_a_full_spool_says_how_many_are_lost(
     run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
 ) -> None:
+    room = 20_000
     sent: list[bytes] = []
 
     async def act(case: Case) -> None:
         case.source.put(10)
         await case.settled()
         redis_server.stop()
-        for _ in range(60):
+        while case.publisher.spool_bytes < room:
             case.source.put(10)
-            await asyncio.sleep(0.03)
+            await case.until(lambda: case.publisher.queued == 0)
+        for _ in range(10):
+            case.source.put(10)
+            await case.until(lambda: case.publisher.queued == 0)
         redis_server.start()
         await case.settled()
         case.source.put(10)
         await case.settled()
         sent.extend(case.source.sent)
 
-    assert run(act, spool_max_bytes=20_000)
+    assert run(act, spool_max_bytes=room)
     stored = recorded.frames()
     missing = set(sent) - set(stored)
     assert 0 < len(missing) < len(sent)
@@ -195,6 +213,7 @@ def test_a_full_spool_says_how_many_are_lost(
 def test_a_gap_that_a_full_spool_does_not_take_is_told_all_the_same(
     run: Callable[..., bool], recorded: Recorded, redis_server: RedisServer
 ) -> None:
+    room = 20_000
     holes = [
         gap_record(
             venue="kalshi", connection=f"kalshi-{n}", cause=GapCause.DISCONNECT, from_ns=1, to_ns=2
@@ -208,13 +227,14 @@ def test_a_gap_that_a_full_spool_does_not_take_is_told_all_the_same(
         redis_server.stop()
         for hole in holes:
             case.source.put(100)
-            await asyncio.sleep(0.1)
+            await case.until(lambda: case.publisher.spool_bytes >= room)
+            await case.until(lambda: case.publisher.queued == 0)
             case.publisher.put_gap(hole)
-            await asyncio.sleep(0.1)
+            await case.until(lambda: case.publisher.queued == 0)
         redis_server.start()
         await case.settled()
 
-    assert run(act, spool_max_bytes=20_000)
+    assert run(act, spool_max_bytes=room)
     gaps = recorded.gaps()
     assert any(gap.cause is GapCause.SPOOL_LOSS for gap in gaps)
     assert [gap for gap in gaps if gap.cause is GapCause.DISCONNECT] == holes
