@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 
 from streamer.simulator.connections import LiveConnection
@@ -43,6 +43,9 @@ class Emitter:
         connections: Callable[[], Iterable[LiveConnection]],
         records: Records,
         rng: Random,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.rate = 0.0
         self.polygon_share = 0.0
@@ -53,6 +56,8 @@ class Emitter:
         self._connections = connections
         self._records = records
         self._rng = rng
+        self._monotonic = monotonic
+        self._sleep = sleep
         self._running = asyncio.Event()
         self._running.set()
         self._idle = asyncio.Event()
@@ -65,13 +70,13 @@ class Emitter:
         self._running.clear()
         await self._idle.wait()
         self.flush()
-        give_up_at = time.monotonic() + drain_within_s
-        while time.monotonic() < give_up_at and any(
+        give_up_at = self._monotonic() + drain_within_s
+        while self._monotonic() < give_up_at and any(
             c.outbox.transport.get_write_buffer_size() > 0
             for c in self._connections()
             if not (c.outbox.stalled or c.outbox.is_closed)
         ):
-            await asyncio.sleep(0.002)
+            await self._sleep(0.002)
         self._records.ledger.flush()
         self._records.skipped.flush()
 
@@ -92,14 +97,14 @@ class Emitter:
     async def run(self) -> None:
         """Emit until cancelled."""
         credit = 0.0
-        last = time.monotonic()
+        last = self._monotonic()
         while True:
             if not self._running.is_set():
                 self._idle.set()
                 await self._running.wait()
                 self._idle.clear()
-                last = time.monotonic()
-            now = time.monotonic()
+                last = self._monotonic()
+            now = self._monotonic()
             rate = self.rate
             if rate:
                 credit = min(credit + (now - last) * rate, max(1.0, rate * _CATCH_UP_S))
@@ -109,12 +114,12 @@ class Emitter:
             await self._wait_for_clients()
             if not (self._kalshi.is_wanted or self._polygon.is_wanted):
                 credit = 0.0
-                await asyncio.sleep(_IDLE_S)
+                await self._sleep(_IDLE_S)
             elif rate:
                 credit -= sent
-                await asyncio.sleep(_pause_after(credit, rate))
+                await self._sleep(_pause_after(credit, rate))
             else:
-                await asyncio.sleep(0)
+                await self._sleep(0)
 
     def _turn(self, budget: int) -> int:
         """Let things happen until ``budget`` messages were sent; returns how many were."""
@@ -139,16 +144,16 @@ class Emitter:
         full = [c for c in self._connections() if _is_full(c, _FULL_BYTES)]
         if not full:
             return
-        give_up_at = time.monotonic() + self.slow_client_after_s
+        give_up_at = self._monotonic() + self.slow_client_after_s
         while any(_is_full(c, _ROOM_BYTES) for c in full):
             if not self._running.is_set():
                 return
-            if time.monotonic() > give_up_at:
+            if self._monotonic() > give_up_at:
                 for connection in full:
                     if _is_full(connection, _ROOM_BYTES):
                         self._cut_off(connection)
                 return
-            await asyncio.sleep(0.001)
+            await self._sleep(0.001)
 
     def _cut_off(self, connection: LiveConnection) -> None:
         """What an exchange does with a client that is too slow."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -42,8 +43,19 @@ _OPEN_SINCE = timedelta(days=2)
 class Simulator:
     """Use as ``async with Simulator(config) as sim:``; addresses are known inside."""
 
-    def __init__(self, config: SimulatorConfig) -> None:
+    def __init__(
+        self,
+        config: SimulatorConfig,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         """Make the exchanges; nothing listens yet.
+
+        Args:
+            config: What to simulate.
+            monotonic: The clock that the pace of messages is kept by.
+            sleep: Waits so many seconds of that clock.
 
         Raises:
             ConfigurationError: A key file in the data directory cannot be used.
@@ -75,7 +87,7 @@ class Simulator:
         """How far the exchanges' clocks, which their messages tell, are ahead of ours."""
         self.kalshi = KalshiExchange(form, config.mix, rng, self._now_ms)
         self.lifecycle = Lifecycle(
-            self.kalshi, list_events(listing, first_day), config.lifecycle_every_s, time.monotonic
+            self.kalshi, list_events(listing, first_day), config.lifecycle_every_s, monotonic
         )
         self.lifecycle.list_until(config.markets)
         self.polygon = PolygonExchange(underlyings, rng, self._now_ms)
@@ -100,6 +112,8 @@ class Simulator:
         self.polygon_rest_url = ""
         self.control_url = ""
         self._rng = rng
+        self._monotonic = monotonic
+        self._sleep = sleep
         self._emitter: Emitter | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -145,7 +159,14 @@ class Simulator:
         """Listen on all ports, begin to emit, and write ``simulator.json``."""
         config = self.config
         emitter = Emitter(
-            self.kalshi, self.lifecycle, self.polygon, self.connections, self.records, self._rng
+            self.kalshi,
+            self.lifecycle,
+            self.polygon,
+            self.connections,
+            self.records,
+            self._rng,
+            monotonic=self._monotonic,
+            sleep=self._sleep,
         )
         emitter.rate = config.rate
         emitter.polygon_share = config.polygon_share

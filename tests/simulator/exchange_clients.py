@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from simulator.hand_clock import HandClock
 from websockets.asyncio.client import ClientConnection, connect
 
 from hadron_tasks.local.ledger import LedgerLine
@@ -33,6 +34,7 @@ def run(
     directory: Path,
     test: Callable[[Simulator], Coroutine[Any, Any, None]],
     within_s: float = 180.0,
+    clock: HandClock | None = None,
     **changes: Any,
 ) -> Simulator:
     """Run ``test`` against a simulator, which is returned stopped.
@@ -46,7 +48,11 @@ def run(
             place = directory / "keys" / key.private_key_path.name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(key.private_key_path.read_bytes())
-    simulator = Simulator(SimulatorConfig(data_dir=directory, **options))
+    config = SimulatorConfig(data_dir=directory, **options)
+    if clock is None:
+        simulator = Simulator(config)
+    else:
+        simulator = Simulator(config, monotonic=clock.monotonic, sleep=clock.sleep)
 
     async def whole() -> None:
         async with simulator, asyncio.timeout(within_s):
