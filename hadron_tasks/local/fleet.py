@@ -31,15 +31,15 @@ from hadron_tasks.store.partitions import ensure_partitions_ahead
 from hadron_tasks.store.session import engine_for, raw_connection
 from hadron_tasks.venues.kalshi.signing import KalshiSigner
 
-SIMULATOR_READY_S = 30.0
-WORKER_STOP_S = 30.0
-STREAMER_STOP_S = 15.0
+SIMULATOR_READY_S = 120.0
+WORKER_STOP_S = 90.0
+STREAMER_STOP_S = 60.0
 BEAT_STOP_S = 5.0
 QUIET_S = 1.5
 """A connection that reports no frame of so long has received all that its simulator sent."""
 PAUSED_S = 0.5
 """How old the simulators' pause must be: until then a last frame may be on its way."""
-QUIET_WITHIN_S = 30.0
+QUIET_WITHIN_S = 60.0
 
 Say = Callable[[str], None]
 
@@ -296,7 +296,7 @@ class Fleet:
         """Wait until the streamers have all that was sent before the pause, which is now."""
         paused_ns = time.time_ns()
         deadline = time.monotonic() + QUIET_WITHIN_S
-        with redis.Redis.from_url(self.redis_url, socket_timeout=5) as client:
+        with redis.Redis.from_url(self.redis_url, socket_timeout=30) as client:
             while time.monotonic() < deadline:
                 streams = read_streams(client, self.options.venues)
                 reports = [one for stream in streams for one in stream.connections]
@@ -307,7 +307,7 @@ class Fleet:
     def _wait_until_drained(self, timeout_s: float = 120.0) -> bool:
         deadline = time.monotonic() + timeout_s
         said = 0.0
-        with redis.Redis.from_url(self.redis_url, socket_timeout=5) as client:
+        with redis.Redis.from_url(self.redis_url, socket_timeout=30) as client:
             while time.monotonic() < deadline:
                 self.watch()
                 left = sum(one.backlog for one in read_streams(client, self.options.venues))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fleet.running_fleet import VENUES, RunningFleet
-from fleet.terminal import Terminal
+from fleet.terminal import PATIENCE_S, Terminal
 
 from hadron_tasks.local.fleet import FleetOptions
 
@@ -70,5 +70,5 @@ def terminal() -> Iterator[Terminal]:
     yield opened
     if opened.up is not None and opened.up.poll() is None:
         opened.up.send_signal(signal.SIGINT)
-        opened.up.communicate(timeout=90)
+        opened.up.communicate(timeout=PATIENCE_S)
     shutil.rmtree(directory, ignore_errors=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg2
-from fleet.terminal import HADRON
+from fleet.terminal import HADRON, PATIENCE_S
 
 from hadron_tasks.local.fleet import Fleet
 from hadron_tasks.local.reconcile import VenueAccount
@@ -34,14 +34,14 @@ class RunningFleet(Fleet):
     def wait_for(self, condition: Callable[[], object], timeout_s: float, what: str) -> None:
         """Wait until ``condition`` holds, keeping dead processes restarted meanwhile."""
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            self.watch()
-            if condition():
-                return
+        self.watch()
+        while not condition():
+            # Asked after the condition: it is looked at once more, however long a look takes.
+            assert time.monotonic() < deadline, (
+                f"{what} did not come about in {timeout_s:.0f} s; logs: {self.tails()}"
+            )
             time.sleep(0.1)
-        raise AssertionError(
-            f"{what} did not come about in {timeout_s:.0f} s; logs: {self.tails()}"
-        )
+            self.watch()
 
     def run_for(self, seconds: float) -> None:
         """Let it run, keeping dead processes restarted."""
@@ -59,7 +59,9 @@ class RunningFleet(Fleet):
     def wait_until_flowing(self) -> None:
         """Wait until ticks of every venue are stored."""
         for venue in self.options.venues:
-            self.wait_for(lambda venue=venue: self.ticks(venue) > 0, 60, f"the first {venue} tick")
+            self.wait_for(
+                lambda venue=venue: self.ticks(venue) > 0, PATIENCE_S, f"the first {venue} tick"
+            )
 
     def strike(self, fault: str, **fields: object) -> None:
         """Let the simulated exchanges have a fault."""
@@ -68,7 +70,7 @@ class RunningFleet(Fleet):
             f"{self.simulator['control_url']}/faults",
             data=json.dumps({"fault": fault, **fields}).encode(),
         )
-        with urllib.request.urlopen(request, timeout=30):
+        with urllib.request.urlopen(request, timeout=120):
             pass
 
     def hadron(self, *arguments: str, exits: int = 0) -> str:
@@ -83,7 +85,7 @@ class RunningFleet(Fleet):
             env=os.environ | where,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == exits, f"{done.stdout}\n{done.stderr}\n{self.tails()}"
         return done.stdout

@@ -16,6 +16,9 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 HADRON = str(Path(sys.executable).with_name("hadron"))
 
+PATIENCE_S = 300.0
+"""How long to wait for what ends when it is done: two fleets may start at once on two cores."""
+
 
 class Terminal:
     """A directory with a fleet, and commands typed into it."""
@@ -33,7 +36,7 @@ class Terminal:
             text=True,
         )
 
-    def end(self, timeout_s: float = 90) -> tuple[int, str]:
+    def end(self, timeout_s: float = PATIENCE_S) -> tuple[int, str]:
         """Its exit code and all it said."""
         assert self.up is not None
         output, _ = self.up.communicate(timeout=timeout_s)
@@ -41,7 +44,11 @@ class Terminal:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [HADRON, *arguments], cwd=self.directory, capture_output=True, text=True, timeout=60
+            [HADRON, *arguments],
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
@@ -61,7 +68,7 @@ class Terminal:
         document = json.loads(self.run("status", "--json").stdout)
         return {venue["venue"]: venue for venue in document["venues"]}
 
-    def wait_for(self, condition: Callable[[], object], timeout_s: float = 60) -> None:
+    def wait_for(self, condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, "it did not come about"

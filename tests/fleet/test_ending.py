@@ -56,7 +56,7 @@ def sleeper(tmp_path: Path) -> Iterator[ManagedProcess]:
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

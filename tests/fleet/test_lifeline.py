@@ -29,7 +29,7 @@ def test_a_killed_supervisor_takes_its_fleet_with_it_and_the_next_accounts_for_e
     assert len(children) > 8
     os.kill(terminal.up.pid, signal.SIGKILL)
     terminal.up.communicate()
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=120)
     assert [one.cmdline() for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
 
     terminal.start("--for", "8")
@@ -43,7 +43,7 @@ def test_a_killed_supervisor_takes_its_fleet_with_it_and_the_next_accounts_for_e
 def test_a_second_fleet_in_the_same_directory_is_refused(tmp_path: Path) -> None:
     with sole_user_of(tmp_path):
         done = subprocess.run(
-            [HADRON, "up", "--data-dir", str(tmp_path)], capture_output=True, text=True, timeout=30
+            [HADRON, "up", "--data-dir", str(tmp_path)], capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 2
         assert f"process {os.getpid()}" in done.stderr

@@ -24,10 +24,10 @@ def test_what_the_stream_brings_is_named_without_a_crawl(
     )
     # Or it would start the first crawl of this database, which names everything, too.
     _schedule(fleet, "disable", "crawl-watch")
-    fleet.wait_for(lambda: _named(fleet, is_named=False) >= 20, 60, "markets on the stream")
+    fleet.wait_for(lambda: _named(fleet, is_named=False) >= 20, 120, "markets on the stream")
     # Beat does this every minute by itself.
     _schedule(fleet, "run", "look-up-new")
-    fleet.wait_for(lambda: _named(fleet, is_named=True) >= 20, 60, "their names")
+    fleet.wait_for(lambda: _named(fleet, is_named=True) >= 20, 120, "their names")
     assert fleet.query(
         "SELECT count(*) FROM instruments i WHERE display_name IS NOT NULL AND NOT EXISTS"
         " (SELECT FROM events e JOIN series s ON s.ticker = e.series_ticker"
@@ -42,7 +42,7 @@ def _schedule(fleet: RunningFleet, *arguments: str) -> None:
         env=os.environ | {"HADRON_REDIS_URL": fleet.redis_url},
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
 
 

@@ -46,7 +46,7 @@ class Beat:
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
+            self.process.wait(120)
 
     def sent(self, task: str) -> int:
         """Messages of a task waiting in the queue: no worker takes them here."""
@@ -60,7 +60,7 @@ class Beat:
             env=self.env,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
         )
 
     def entry(self, name: str) -> dict[str, Any]:
@@ -84,27 +84,27 @@ def beat(redis_server: RedisServer, tmp_path: Path) -> Iterator[Beat]:
 @pytest.mark.fleet
 def test_a_change_is_live_and_outlives_restarts(beat: Beat) -> None:
     beat.start()
-    beat.wait_for_more("hadron.poke_drain", 30)
+    beat.wait_for_more("hadron.poke_drain", 120)
     assert beat.entry("tidy-streams")["when"] == "every 1 h"
 
     changed = beat.command("set", "tidy-streams", "--every", "1s")
     assert changed.returncode == 0, changed.stderr
-    beat.wait_for_more("hadron.tidy_streams", 10)
+    beat.wait_for_more("hadron.tidy_streams", 120)
 
     beat.stop()
     beat.server.restart()
     beat.start()
-    beat.wait_for_more("hadron.tidy_streams", 30)
+    beat.wait_for_more("hadron.tidy_streams", 120)
     entry = beat.entry("tidy-streams")
     assert (entry["when"], entry["edited"], entry["enabled"]) == ("every 1 s", True, True)
     assert beat.entry("keep-partitions")["edited"] is False
 
     assert beat.command("disable", "tidy-streams").returncode == 0
     # Two more pokes, and beat has looked since; until the third, two seconds later, it would send.
-    beat.wait_for_more("hadron.poke_drain", 30)
-    beat.wait_for_more("hadron.poke_drain", 30)
+    beat.wait_for_more("hadron.poke_drain", 120)
+    beat.wait_for_more("hadron.poke_drain", 120)
     before = beat.sent("hadron.tidy_streams")
-    beat.wait_for_more("hadron.poke_drain", 30)
+    beat.wait_for_more("hadron.poke_drain", 120)
     assert beat.sent("hadron.tidy_streams") == before
     assert beat.command("run", "tidy-streams").returncode == 0
     assert beat.sent("hadron.tidy_streams") == before + 1
@@ -117,11 +117,11 @@ def test_a_change_is_live_and_outlives_restarts(beat: Beat) -> None:
 @pytest.mark.fleet
 def test_beat_waits_for_a_redis_that_is_away(beat: Beat) -> None:
     beat.start()
-    beat.wait_for_more("hadron.poke_drain", 30)
+    beat.wait_for_more("hadron.poke_drain", 120)
     beat.server.stop()
     time.sleep(4)
     beat.server.start()
-    beat.wait_for_more("hadron.poke_drain", 15)
+    beat.wait_for_more("hadron.poke_drain", 120)
     assert beat.process is not None
     assert beat.process.poll() is None, beat.log.read_text()[-2000:]
     assert "Traceback" not in beat.log.read_text()
@@ -173,11 +173,12 @@ def test_two_beats_send_once_and_what_a_downtime_missed_is_sent_once(beat: Beat)
     other.start()
     try:
         for _ in range(4):
-            beat.wait_for_more("hadron.tidy_streams", 30)
+            beat.wait_for_more("hadron.tidy_streams", 120)
     finally:
         other.stop()
-    elapsed_s = time.monotonic() - began
-    assert beat.sent("hadron.tidy_streams") <= elapsed_s + 1
+    # Counted first: what is sent after the clock is read is in no second that it tells.
+    sent = beat.sent("hadron.tidy_streams")
+    assert sent <= time.monotonic() - began + 1
     # Ten hours were missed.
     assert beat.sent("hadron.keep_partitions") == 1
 
