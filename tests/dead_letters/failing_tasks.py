@@ -90,13 +90,13 @@ def fails_around() -> None:
 def sleeps(started: str) -> None:
     """Says that it started, and sleeps until somebody ends it."""
     Path(started).touch()
-    time.sleep(60)
+    time.sleep(600)
 
 
 @app.task(name="test.hangs", base=HadronTask, time_limit=1)  # type: ignore[untyped-decorator]
 def hangs() -> None:
     """Runs into its hard time limit."""
-    time.sleep(60)
+    time.sleep(600)
 
 
 @app.task(name="test.tells_secrets", base=HadronTask, attempts=2)  # type: ignore[untyped-decorator]

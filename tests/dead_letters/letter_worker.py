@@ -34,7 +34,7 @@ class LetterWorker(WorkerPart):
     """A worker with failing tasks, its services, and what tests ask of them."""
 
     def __init__(self, server: RedisServer, postgres: PostgresServer, directory: Path) -> None:
-        super().__init__(directory, postgres.create_database("letters"), patience_s=40)
+        super().__init__(directory, postgres.create_database("letters"), patience_s=120)
         self.server = server
         self.postgres = postgres
         self.redis = redis.Redis.from_url(server.url)
@@ -126,7 +126,7 @@ class LetterWorker(WorkerPart):
 
     def revoked(self) -> set[str]:
         """The ids that the worker knows to be revoked."""
-        answers = self.celery.control.inspect(timeout=0.3).revoked() or {}
+        answers = self.celery.control.inspect(timeout=5, limit=1).revoked() or {}
         return {task_id for ids in answers.values() for task_id in ids}
 
     def status(self, letter_id: int) -> tuple[str, int]:

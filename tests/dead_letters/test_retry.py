@@ -34,7 +34,7 @@ class Flower:
     def state(self, task_id: str) -> str | None:
         """What Flower says of a task; None while it knows nothing of it."""
         try:
-            with urllib.request.urlopen(self._url, timeout=5) as answer:
+            with urllib.request.urlopen(self._url, timeout=60) as answer:
                 tasks = json.load(answer)
         except OSError:
             return None
@@ -42,7 +42,7 @@ class Flower:
 
     def of(self, name: str) -> dict[str, Any]:
         """The tasks of a name."""
-        with urllib.request.urlopen(f"{self._url}?taskname={name}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self._url}?taskname={name}", timeout=60) as answer:
             return cast("dict[str, Any]", json.load(answer))
 
 
@@ -62,7 +62,7 @@ def flower(worker: LetterWorker, tmp_path: Path) -> Iterator[Flower]:
     worker.wait_for(it_sees_tasks, "Flower")
     yield started
     process.terminate()
-    process.wait(15)
+    process.wait(120)
 
 
 def test_a_task_that_failed_three_times_is_done_after_the_mend(

@@ -120,6 +120,8 @@ def refusal(database_url: str, statements: str, *, deadlock: bool) -> psycopg2.E
     ):
         held.execute("SELECT pg_advisory_lock(2)")
         if deadlock:
+            # Or, after a second, it might be the holder that finds out and is refused.
+            held.execute("SET deadlock_timeout = '60s'")
             cursor.execute("SELECT pg_advisory_lock(1)")
             pool.submit(held.execute, "SELECT pg_advisory_lock(1)")
             _wait_until_somebody_waits(database_url)
@@ -130,7 +132,8 @@ def refusal(database_url: str, statements: str, *, deadlock: bool) -> psycopg2.E
 
 def _wait_until_somebody_waits(database_url: str) -> None:
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
-        for _ in range(400):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
             cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
             if cursor.fetchone():
                 return
