@@ -127,7 +127,7 @@ def test_without_redis_the_past_is_told_all_the_same(
     [
         (["KXTEST-26NOV21"], 1, "No instrument is called KXTEST-26NOV21. Did you mean"),
         ([UNRECORDED], 1, "was never recorded. HADRON_KALSHI_BOOKS names the series"),
-        ([TICKER, "--at", "1h"], 1, "is recorded from"),
+        ([TICKER, "--at", "2d"], 1, "is recorded from"),
         ([TICKER, "--at", "2099-01-01"], 2, "in the future"),
         ([TICKER, "--at", "soon"], 2, "is no time"),
         ([TICKER, "--depth", "0"], 2, "--depth"),

@@ -20,7 +20,6 @@ from hadron_tasks.settings import get_settings
 from hadron_tasks.store.accounts import add_gaps
 from hadron_tasks.times import to_ns
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 Hadron = Callable[..., Result]
 
 
@@ -45,7 +44,7 @@ def hadron(
 
 
 def gap(number: int, minutes_ago: int, **changes: Any) -> FeedGap:
-    until = NOW - timedelta(minutes=minutes_ago)
+    until = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=minutes_ago)
     values: dict[str, Any] = {
         "gap_id": UUID(int=number << 96),
         "venue": "kalshi",

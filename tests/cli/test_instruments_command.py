@@ -48,10 +48,10 @@ MARKETS = [
         TORONTO,
         title="Toronto at Charlotte Winner?",
         yes_sub_title="Toronto [home]",
-        close_time=iso(5),
+        close_time=iso(240),
         rules_primary="If Toronto wins, then [bold]Yes[/bold]. " + "And so on. " * 30,
     ),
-    market(f"{GAME}-CHA", yes_sub_title="Charlotte", close_time=iso(5)),
+    market(f"{GAME}-CHA", yes_sub_title="Charlotte", close_time=iso(240)),
     market(
         "KXNBAGAME-26NOV01BOSTOR-TOR",
         yes_sub_title="Toronto",
@@ -74,7 +74,7 @@ MARKETS = [
             yes_sub_title=f"${strike:,}.99 or above",
             strike_type="greater",
             floor_strike=Decimal(f"{strike}.99"),
-            close_time=iso(1),
+            close_time=iso(48),
         )
         for strike in range(99_000, 102_000, 100)
     ),
@@ -162,7 +162,7 @@ def test_what_was_found_as_json(hadron: Hadron) -> None:
         "ticker": TORONTO,
         "display_name": "",
         "status": "active",
-        "close_time": iso(5).replace("+00:00", "Z"),
+        "close_time": iso(240).replace("+00:00", "Z"),
         "event_ticker": GAME,
         "price": "0.4800",
         "price_time": iso(0).replace("+00:00", "Z"),

@@ -17,7 +17,11 @@ from hadron_tasks.store.search import LOOKED_THROUGH, search_instruments, words_
 from hadron_tasks.store.words import keywords
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-HOUR = timedelta(hours=1)
+
+
+def in_hours(hours: int) -> datetime:
+    """From when the test runs: that may be long after it was collected."""
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
 
 
 def market(ticker: str, *, closes: datetime | None = None, **said: Any) -> InstrumentRow:
@@ -49,12 +53,12 @@ def four_markets(catalogue: PgConnection) -> PgConnection:
     """A game, a player, a city and a coin."""
     store(
         catalogue,
-        market("KXNBAGAME-1", closes=NOW + HOUR),
-        market("KXNBAPTS-2", closes=NOW + 2 * HOUR, display_name="Luka Dončić: 30+ points"),
-        market("KXHIGHNY-3", closes=NOW + 3 * HOUR, display_name="New York's highest temperature"),
+        market("KXNBAGAME-1", closes=in_hours(1)),
+        market("KXNBAPTS-2", closes=in_hours(2), display_name="Luka Dončić: 30+ points"),
+        market("KXHIGHNY-3", closes=in_hours(3), display_name="New York's highest temperature"),
         market(
             "KXBTCD-26NOV21-T97250.99",
-            closes=NOW + 4 * HOUR,
+            closes=in_hours(4),
             display_name="Bitcoin: $97,250.99 or above",
         ),
     )
@@ -98,14 +102,14 @@ def test_open_before_closed_before_settled_and_soon_before_later(
     catalogue: PgConnection,
 ) -> None:
     rows = [
-        market("A-SOON", closes=NOW + HOUR),
-        market("B-LATER", closes=NOW + 9 * HOUR),
-        market("C-LAST", closes=NOW + 900 * HOUR, status="initialized"),
-        market("D-OVERDUE", closes=NOW - HOUR),
+        market("A-SOON", closes=in_hours(1)),
+        market("B-LATER", closes=in_hours(9)),
+        market("C-LAST", closes=in_hours(900), status="initialized"),
+        market("D-OVERDUE", closes=in_hours(-1)),
         market("E-ENDLESS", closes=None),
-        market("F-CLOSED", closes=NOW - HOUR, status="closed"),
-        market("G-SETTLED-LATELY", closes=NOW - 2 * HOUR, status="finalized"),
-        market("H-SETTLED-LONG-AGO", closes=NOW - 900 * HOUR, status="finalized"),
+        market("F-CLOSED", closes=in_hours(-1), status="closed"),
+        market("G-SETTLED-LATELY", closes=in_hours(-2), status="finalized"),
+        market("H-SETTLED-LONG-AGO", closes=in_hours(-900), status="finalized"),
         market("I-SETTLED-SOMETIME", closes=None, status="finalized"),
     ]
     store(catalogue, *reversed(rows))
@@ -118,8 +122,8 @@ def test_open_before_closed_before_settled_and_soon_before_later(
 def test_a_status_that_nobody_knows_is_not_taken_for_settled(catalogue: PgConnection) -> None:
     store(
         catalogue,
-        market("A", closes=NOW + HOUR, status="finalized"),
-        market("B", closes=NOW + HOUR, status="hibernating"),
+        market("A", closes=in_hours(1), status="finalized"),
+        market("B", closes=in_hours(1), status="hibernating"),
     )
     assert found(catalogue, "celtics") == ["B", "A"]
     assert found(catalogue, "celtics", status="hibernating") == ["B"]
@@ -128,9 +132,9 @@ def test_a_status_that_nobody_knows_is_not_taken_for_settled(catalogue: PgConnec
 def test_venue_and_status_narrow_the_search(catalogue: PgConnection) -> None:
     store(
         catalogue,
-        market("OPEN", closes=NOW + HOUR),
-        market("SETTLED", closes=NOW - HOUR, status="finalized"),
-        market("O'DD", closes=NOW + HOUR, status="it's \\ odd"),
+        market("OPEN", closes=in_hours(1)),
+        market("SETTLED", closes=in_hours(-1), status="finalized"),
+        market("O'DD", closes=in_hours(1), status="it's \\ odd"),
     )
     assert found(catalogue, "celtics", venue="kalshi", status="open") == ["OPEN"]
     assert found(catalogue, "celtics", status="settled") == ["SETTLED"]
@@ -153,12 +157,12 @@ def test_an_instrument_made_on_sight_is_found_by_its_ticker(catalogue: PgConnect
 
 
 def test_whoever_changes_an_instrument_changes_what_finds_it(catalogue: PgConnection) -> None:
-    store(catalogue, market("A", closes=NOW + HOUR), market("B", closes=NOW + 2 * HOUR))
+    store(catalogue, market("A", closes=in_hours(1)), market("B", closes=in_hours(2)))
     with catalogue, catalogue.cursor() as cursor:
         cursor.execute("UPDATE instruments SET status = 'finalized' WHERE ticker = 'A'")
     assert found(catalogue, "celtics") == ["B", "A"]
     with catalogue, catalogue.cursor() as cursor:
-        cursor.execute("UPDATE instruments SET status = 'active', close_time = %s", (NOW + HOUR,))
+        cursor.execute("UPDATE instruments SET status = 'active', close_time = %s", (in_hours(1),))
         cursor.execute("UPDATE instruments SET keywords = 'something else' WHERE ticker = 'B'")
     assert found(catalogue, "celtics") == ["A"]
     assert found(catalogue, "something") == ["B"]
@@ -193,7 +197,7 @@ def test_beyond_the_head_of_the_order_the_index_finds_the_rest(catalogue: PgConn
                     "kalshi",
                     "name",
                     status,
-                    NOW + (n + 1) * HOUR * (1 if status == "active" else -1),
+                    in_hours((n + 1) * (1 if status == "active" else -1)),
                     "common" + (" first" if n == 0 else " rare" if n >= many - 2 else ""),
                 )
                 for status in ("active", "finalized")
@@ -227,7 +231,7 @@ def test_common_words_are_known_from_the_planners_statistics(
 
 
 def test_a_word_that_another_begins_with_is_implied_by_it(catalogue: PgConnection) -> None:
-    store(catalogue, market("A", closes=NOW + HOUR, display_name="Newark 7 Devils"))
+    store(catalogue, market("A", closes=in_hours(1), display_name="Newark 7 Devils"))
     assert found(catalogue, "new newark") == ["A"]
     assert found(catalogue, "7 devils") == ["A"]
     assert found(catalogue, "d newark") == [], "a single letter among others is a whole word"
@@ -235,7 +239,7 @@ def test_a_word_that_another_begins_with_is_implied_by_it(catalogue: PgConnectio
 
 
 def test_words_that_nothing_has_are_named(catalogue: PgConnection) -> None:
-    store(catalogue, market("A", closes=NOW + HOUR), market("B", status="finalized"))
+    store(catalogue, market("A", closes=in_hours(1)), market("B", status="finalized"))
     assert words_not_found(catalogue, "Celtics Zanzibar xyzzy") == ["zanzibar", "xyzzy"]
     assert words_not_found(catalogue, "heat celt") == []
 
