@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 import redis
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.local.postgres_server import PostgresServer
@@ -23,8 +23,9 @@ from hadron_tasks.redaction import forget_configured_values
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.migrations import upgrade
 
-# How long an example takes says how busy the machine is, not whether the code is right.
-settings.register_profile("hadron", deadline=None)
+# How long an example takes says how busy the machine is, not whether the code is right. Nor does
+# how long examples take to draw: at the half minute that is "too slow" a machine stood still.
+settings.register_profile("hadron", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hadron")
 
 # The console of the commands takes its width from COLUMNS when it is made; made without, it asks
