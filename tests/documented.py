@@ -50,7 +50,7 @@ def run(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, f"{name}:\n{commands}\n{done.stdout}\n{done.stderr}"
     return done.stdout

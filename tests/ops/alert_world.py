@@ -22,6 +22,8 @@ from hadron_tasks.venues.kalshi.rate_limit import TokenBucket
 from hadron_tasks.worker_health import WORKERS_KEY, WorkerReport, write_report
 
 SECOND = 1_000_000_000
+_NEVER_STALE_NS = 300 * SECOND
+"""By how much reports are dated ahead: however long it takes until the scrape, nobody is gone."""
 _TARGET = frozenset({("job", "hadron"), ("instance", "metrics:9309")})
 _TABLES = ("dead_letters", "feed_gaps", "crawl_runs", "ingest_counts", "unknown_messages")
 
@@ -114,7 +116,7 @@ class World:
             "connection": connection,
             "streamer": "here:1",
             "state": ConnectionState.LIVE,
-            "reported_ns": now_ns,
+            "reported_ns": now_ns + _NEVER_STALE_NS,
             "connected_ns": now_ns - 3600 * SECOND,
             "last_frame_ns": now_ns - SECOND // 2,
         }
@@ -132,7 +134,7 @@ class World:
                 active=0,
                 received=1,
                 last_received_ns=now_ns,
-                reported_ns=now_ns,
+                reported_ns=now_ns + _NEVER_STALE_NS,
             ),
         )
 

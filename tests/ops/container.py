@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from stall_meter import StallMeter
+
 
 @dataclass
 class Container:
@@ -57,23 +59,24 @@ class Container:
         self.process.terminate()
         self._asked_at = time.monotonic()
 
-    def await_end(self) -> None:
+    def await_end(self, meter: StallMeter) -> None:
         """Wait until one that was asked to has ended.
+
+        Args:
+            meter: Entered before it was asked: while the machine stands still no grace passes.
 
         Raises:
             AssertionError: It did not in its grace period, so that docker would kill it, or failed.
         """
         assert self.process is not None
-        left_s = self._asked_at + self.stop_grace_s - time.monotonic()
-        try:
-            code = self.process.wait(max(0.0, left_s))
-        except subprocess.TimeoutExpired:
-            # A Celery worker writes down then what each of its threads is at.
-            self.process.send_signal(signal.SIGUSR1)
-            time.sleep(1.0)
-            self.kill()
-            told = self.tail(12_000)
-            raise AssertionError(f"{self.name} outlived its grace period\n{told}") from None
+        while (code := self.process.poll()) is None:
+            if time.monotonic() - self._asked_at - meter.stalled_s > self.stop_grace_s:
+                # A Celery worker writes down then what each of its threads is at.
+                self.process.send_signal(signal.SIGUSR1)
+                time.sleep(1.0)
+                self.kill()
+                raise AssertionError(f"{self.name} outlived its grace period\n{self.tail(12_000)}")
+            time.sleep(0.02)
         assert code in (0, -signal.SIGTERM), f"{self.name} ended with {code}\n{self.tail()}"
 
     def kill(self) -> None:
@@ -95,7 +98,8 @@ def end(containers: Collection[Container]) -> None:
     Raises:
         AssertionError: One did not, or failed.
     """
-    for container in containers:
-        container.ask_to_end()
-    for container in containers:
-        container.await_end()
+    with StallMeter() as meter:
+        for container in containers:
+            container.ask_to_end()
+        for container in containers:
+            container.await_end(meter)

@@ -36,7 +36,7 @@ def ask(url: str, login: str = "") -> str:
     headers = (
         {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
     )
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as reply:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as reply:
         return str(reply.read().decode())
 
 
@@ -52,20 +52,23 @@ def newest_tasks(flower: str, login: str) -> tuple[int, list[dict[str, Any]]]:
 
 
 def seen(program: str, url: str, login: str) -> str:
-    """The words of a page once its scripts have run."""
+    """The words of a page once its scripts have run; none while it is not shown in a minute."""
     user, _, password = login.partition(":")
     at = url.replace("http://", f"http://{user}:{urllib.parse.quote(password)}@")
     with tempfile.TemporaryDirectory(prefix="hadron-browser-") as profile:
-        page = subprocess.run(
-            [
-                *(program, "--headless", "--no-sandbox", "--disable-gpu"),
-                *("--disable-dev-shm-usage", f"--user-data-dir={profile}"),
-                *(f"--virtual-time-budget={PAGE_IS_FILLED_MS}", "--dump-dom", at),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        ).stdout
+        try:
+            page = subprocess.run(
+                [
+                    *(program, "--headless", "--no-sandbox", "--disable-gpu"),
+                    *("--disable-dev-shm-usage", f"--user-data-dir={profile}"),
+                    *(f"--virtual-time-budget={PAGE_IS_FILLED_MS}", "--dump-dom", at),
+                ],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            ).stdout
+        except subprocess.TimeoutExpired:
+            return ""
     words = re.sub(r"</?span[^>]*>", "", page)  # a long name is two of these
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", words))

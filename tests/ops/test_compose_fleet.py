@@ -50,7 +50,7 @@ def test_the_whole_file_runs_scales_and_ends_without_loss(fleet: LocalFleet) -> 
         more = fleet.scale("worker", 4) + fleet.scale("kalshi-streamer", 2)
         fleet.await_healthy(more)
         check_names_and_keys(fleet, client)
-        fleet.until(lambda: ticks(fleet) > 5 * RATE, 60)
+        fleet.until(lambda: ticks(fleet) > 5 * RATE, 180)
 
         # Each has its grace period to end in, of 30 s: longer would fail.
         fleet.scale("worker", 1)
@@ -62,7 +62,7 @@ def test_the_whole_file_runs_scales_and_ends_without_loss(fleet: LocalFleet) -> 
         )
         assert standby.is_running()
         assert standby.check().returncode == 0
-        fleet.silence(VENUES, 60)
+        fleet.silence(VENUES, 180)
     for account in fleet.accounts(VENUES, since):
         assert account.sent, "the simulator sent nothing"
         assert account.duplicates == 0
@@ -79,9 +79,14 @@ def check_what_people_look_at(fleet: LocalFleet) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
         ask(flower)
     check_flower(flower, fleet.secret("flower_auth"), fleet)
-    told = ask(f"http://{fleet.address('9309')}/metrics")
-    assert 'hadron_venue_live_connections{venue="kalshi"} 4.0' in told
-    assert 'hadron_workers{queue="rest"} 1.0' in told
+    metrics = f"http://{fleet.address('9309')}/metrics"
+    # All at once, but perhaps not yet: a connection may be on its way from one streamer to another.
+    told_of_all = (
+        'hadron_venue_live_connections{venue="kalshi"} 4.0',
+        'hadron_workers{queue="rest"} 1.0',
+    )
+    fleet.until(lambda: all(map(ask(metrics).__contains__, told_of_all)), 120)
+    told = ask(metrics)
     assert 'hadron_disk_free_bytes{volume="postgres"}' in told
 
 
@@ -93,9 +98,9 @@ def check_flower(flower: str, login: str, fleet: LocalFleet) -> None:
         drains = [task for task in tasks if task["name"] == "hadron.drain_raw"]
         return [task for task in drains if "'frames':" in (task["result"] or "")]
 
-    fleet.until(drained, 30)
+    fleet.until(drained, 180)
     known, tasks = newest_tasks(flower, login)
-    fleet.until(lambda: newest_tasks(flower, login)[0] > known, 30)
+    fleet.until(lambda: newest_tasks(flower, login)[0] > known, 180)
     assert {task["args"] for task in drained()} <= {"['kalshi']", "['polygon']"}
     for task in tasks:
         assert task["name"].startswith("hadron.")
@@ -113,20 +118,30 @@ def check_pages(program: str, flower: str, login: str, fleet: LocalFleet) -> Non
     def shows(page: str, words: str) -> Callable[[], object]:
         return lambda: re.search(words, seen(program, f"{flower}{page}", login))
 
-    fleet.until(shows("workers", r"worker@worker-1 Online \d+ [1-9]"), 60)
-    fleet.until(shows("tasks", r"hadron\.drain_raw \['kalshi'\] \{'frames': \d+, 'ticks': \d+"), 60)
+    fleet.until(shows("workers", r"worker@worker-1 Online \d+ [1-9]"), 180)
+    fleet.until(
+        shows("tasks", r"hadron\.drain_raw \['kalshi'\] \{'frames': \d+, 'ticks': \d+"), 180
+    )
 
 
 def check_names_and_keys(fleet: LocalFleet, client: redis.Redis) -> None:
     """Nodes have names of their own, and no key is used twice."""
-    nodes = [report.node for report in read_reports(client) if report.is_fresh(time.time_ns())]
-    assert sorted(nodes) == [
+    expected = [
         "markets@worker-markets-1",
         "rest@worker-rest-1",
         *(f"worker@worker-{n}" for n in range(1, 5)),
     ]
-    kalshi = [report.connection for report in fleet.live_feeds() if report.venue == "kalshi"]
-    assert len(kalshi) == len(set(kalshi)) == 4
+
+    def nodes() -> list[str]:
+        now_ns = time.time_ns()
+        return sorted(one.node for one in read_reports(client) if one.is_fresh(now_ns))
+
+    def kalshi() -> list[str]:
+        return [report.connection for report in fleet.live_feeds() if report.venue == "kalshi"]
+
+    fleet.until(lambda: nodes() == expected, 120)
+    # While a key changes hands it is in nobody's.
+    fleet.until(lambda: len(found := kalshi()) == len(set(found)) == 4, 120)
 
 
 def check_secrets_are_kept(fleet: LocalFleet) -> None:

@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 import redis
 from exporting import Scrape
+from stall_meter import StallMeter
 
 from hadron_tasks import beat_health, counters, letter_room
 from hadron_tasks.counters import Counter
@@ -33,7 +34,11 @@ from hadron_tasks.store.partitions import ensure_partitions_ahead
 from hadron_tasks.venues.kalshi.rate_limit import TokenBucket
 from hadron_tasks.worker_health import WorkerReport, write_report
 
+pytestmark = pytest.mark.usefixtures("patient_exporter")
+
 SECOND = 1_000_000_000
+NEVER_STALE_NS = 300 * SECOND
+"""By how much reports are dated ahead: however long a test takes, none is stale."""
 
 
 class Exporter:
@@ -74,7 +79,7 @@ def connection(**changes: Any) -> ConnectionHealth:
         "connection": "kalshi-1",
         "streamer": "here:1",
         "state": ConnectionState.LIVE,
-        "reported_ns": now_ns,
+        "reported_ns": now_ns + NEVER_STALE_NS,
         "connected_ns": now_ns - 100 * SECOND,
         "last_frame_ns": now_ns - 5 * SECOND,
     }
@@ -119,7 +124,7 @@ def fill(client: redis.Redis, exporter: Exporter) -> None:
             active=1,
             received=3,
             last_received_ns=time.time_ns(),
-            reported_ns=time.time_ns(),
+            reported_ns=time.time_ns() + NEVER_STALE_NS,
         ),
     )
     beat_health.note_tick(client)
@@ -159,8 +164,10 @@ def fill(client: redis.Redis, exporter: Exporter) -> None:
 def test_everything_in_the_table_is_told_with_its_value(
     exporter: Exporter, client: redis.Redis
 ) -> None:
+    began = time.time()
     fill(client, exporter)
     scrape = exporter.scrape()
+    took_s = time.time() - began
     assert set(parts(scrape).values()) == {1.0}
     fleet = {m.name for m in METRICS.values() if m.endpoint is Endpoint.FLEET}
     histograms = {m.name for m in METRICS.values() if m.kind is Kind.HISTOGRAM}
@@ -174,9 +181,13 @@ def test_everything_in_the_table_is_told_with_its_value(
     assert scrape.value("hadron_feed_bytes_total", **first, channel="ticker") == 700
     assert scrape.value("hadron_feed_connection_state", **first, state="live") == 1
     assert scrape.value("hadron_feed_connection_state", **first, state="backing_off") == 0
-    assert scrape.value("hadron_feed_last_frame_age_seconds", **first) == pytest.approx(5, abs=2)
+    age_s = scrape.value("hadron_feed_last_frame_age_seconds", **first)
+    assert age_s is not None
+    assert 5 <= age_s <= 5 + took_s
     assert scrape.value("hadron_feed_exchange_latency_seconds_count", **first) == 3
-    assert scrape.value("hadron_venue_silence_seconds", **kalshi) == pytest.approx(5, abs=2)
+    silence_s = scrape.value("hadron_venue_silence_seconds", **kalshi)
+    assert silence_s is not None
+    assert 5 <= silence_s <= 5 + took_s
     assert scrape.value("hadron_venue_silence_seconds", venue="polygon") == math.inf
     assert scrape.value("hadron_stream_entries", **kalshi) == 1
     assert scrape.value("hadron_stream_lag_entries", **kalshi) == 1
@@ -189,8 +200,8 @@ def test_everything_in_the_table_is_told_with_its_value(
     assert scrape.value("hadron_workers", queue="drain") == 1
     assert scrape.value("hadron_workers", queue="rest") == 0
     assert scrape.value("hadron_worker_processes", queue="maintenance") == 2
-    late = scrape.all("hadron_schedule_overdue_seconds")
-    assert list(late.values()) == [pytest.approx(40, abs=3)]
+    (late_s,) = scrape.all("hadron_schedule_overdue_seconds").values()
+    assert 40 <= late_s <= 40 + took_s
     assert scrape.value("hadron_rest_bucket_capacity_tokens", account="kalshi:test") == 100
     full = kalshi | {"kind": "full"}
     assert scrape.value("hadron_crawl_success_age_seconds", **full) == pytest.approx(3600, 0.1)
@@ -256,7 +267,8 @@ def test_dead_streamers_are_not_told_but_their_silence_is(
     assert scrape.all("hadron_feed_connection_state") == {}
     assert scrape.value("hadron_venue_live_connections", venue="kalshi") == 0
     silence_s = scrape.value("hadron_venue_silence_seconds", venue="kalshi")
-    assert silence_s == pytest.approx(300, abs=3)
+    assert silence_s is not None
+    assert 300 <= silence_s <= (time.time_ns() - old_ns) / SECOND
 
 
 def test_a_spool_counts_once_however_many_connections_report_it(
@@ -294,9 +306,11 @@ def test_what_is_away_is_told_and_costs_the_rest_nothing(
     own_postgres_server.stop()
     assert {part for part, up in parts(exporter.scrape()).items() if up} == from_redis
     redis_server.stop()
-    began = time.monotonic()
-    scrape = exporter.scrape()
-    assert time.monotonic() - began < 5
+    with StallMeter() as meter:
+        began = time.monotonic()
+        scrape = exporter.scrape()
+        took_s = time.monotonic() - began
+    assert took_s - meter.stalled_s < 5
     assert not any(parts(scrape).values())
     assert scrape.value("hadron_disk_free_bytes", volume="data") is None  # no such directory yet
     redis_server.start()
@@ -329,9 +343,9 @@ def test_the_command_serves_until_it_is_told_to_stop(
     assert process.stdout is not None
     try:
         url = process.stdout.readline().split()[-1]
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             scrape = Scrape(answer.read().decode())
         assert set(parts(scrape).values()) == {1.0}
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0

@@ -75,7 +75,7 @@ def hadron(addresses: dict[str, str], *words: str) -> subprocess.CompletedProces
         env={**os.environ, "HADRON_VENUES": "kalshi", **addresses},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -108,7 +108,7 @@ def test_frames_are_stored_over_tls(addresses: dict[str, str], tmp_path: Path) -
         assert hadron(addresses, "schedule", "disable", "keep-partitions").returncode == 0
     finally:
         worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+        worker.wait(120)
 
 
 def test_a_certificate_of_nobody_known_is_refused(
