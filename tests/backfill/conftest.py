@@ -11,6 +11,7 @@ import redis
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from simulator.exchange_clients import signer
 from simulator.rest_requests import PLENTY, asked_beside
+from venues.kalshi_rest_clients import UNHURRIED
 
 from hadron_tasks.backfill.kalshi import KalshiTrades
 from hadron_tasks.backfill.pages import Pages
@@ -40,7 +41,8 @@ def rest(exchange: Simulator, client: redis.Redis) -> Iterator[KalshiRest]:
     exchange.rest.faults.clear()
     exchange.rest.catalogue.cutoff_s = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
     keys = [signer(key) for key in exchange.keys]
-    with KalshiRest(exchange.kalshi_rest_url, keys, limits, sleep=lambda _s: None) as opened:
+    options = UNHURRIED | {"sleep": lambda _s: None}
+    with KalshiRest(exchange.kalshi_rest_url, keys, limits, **options) as opened:
         yield opened
     exchange.rest.faults.clear()
 

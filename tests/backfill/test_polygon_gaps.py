@@ -12,6 +12,7 @@ import redis
 from gap_filling import SECOND, gap_now, note_gap, query, walk
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from pydantic import SecretStr
+from venues.kalshi_rest_clients import UNHURRIED
 
 from hadron_tasks.backfill import polygon
 from hadron_tasks.backfill.audits import Auditor
@@ -43,7 +44,8 @@ def polygon_rest(exchange: Simulator, client: redis.Redis) -> Iterator[PolygonRe
     exchange.polygon_rest.faults.clear()
     bucket = SharedBucket(client, "Polygon", "test", Limit(100_000, 100_000))
     key = SecretStr(exchange.config.polygon_api_key)
-    with PolygonRest(exchange.polygon_rest_url, key, bucket, sleep=lambda _s: None) as opened:
+    options = UNHURRIED | {"sleep": lambda _s: None}
+    with PolygonRest(exchange.polygon_rest_url, key, bucket, **options) as opened:
         yield opened
     exchange.polygon_rest.faults.clear()
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
 import psycopg2
 import redis
-from simulator.exchange_clients import signer
+from venues.kalshi_rest_clients import client_of
 
 from hadron_tasks.crawl import runs
 from hadron_tasks.crawl.failures import Patience
@@ -22,7 +21,6 @@ from hadron_tasks.crawl.report import RunReport, read_report
 from hadron_tasks.crawl.runs import Message, Started
 from hadron_tasks.store import crawl_runs
 from hadron_tasks.venues.kalshi.rate_limit import AccountBudget, TokenBucket
-from hadron_tasks.venues.kalshi.rest import KalshiRest
 from streamer.simulator.rest_faults import RestFault
 from streamer.simulator.simulator import Simulator
 
@@ -44,15 +42,7 @@ class Crawler:
         self.outcomes: list[tuple[Message, Outcome]] = []
 
     def another_worker(self, tries: int) -> Tools:
-        rest = KalshiRest(
-            self.exchange.kalshi_rest_url,
-            [signer(key) for key in self.exchange.keys],
-            self.bucket,
-            timeouts_s=(1.0, 0.3),
-            patience_s=5.0,
-            limit_wait_s=0.5,
-            sleep=lambda _: None,
-        )
+        rest = client_of(self.exchange, self.bucket, limit_wait_s=0.5)
         return Tools(rest, Codes(), Patience(tries, timedelta(seconds=1)))
 
     def close(self) -> None:
@@ -76,12 +66,12 @@ class Crawler:
         self,
         messages: Iterable[Message],
         until: tuple[str, int] | None = None,
-        patiently: bool = False,
+        sleep: Callable[[float], None] = lambda _: None,
     ) -> list[Message]:
         """Do what is sent and what follows from it.
 
         Args:
-            patiently: With the pauses that pages are to be put off for.
+            sleep: For the pauses that pages are to be put off for.
 
         Returns:
             The message of the part and page of ``until``, the only one that is left.
@@ -91,8 +81,7 @@ class Crawler:
             if not waiting:
                 return held
             message = waiting.popleft()
-            if patiently:
-                time.sleep(message.pause.total_seconds())
+            sleep(message.pause.total_seconds())
             if (message.part, message.page) == until:
                 held.append(message)
             else:

@@ -7,17 +7,26 @@ from typing import Any
 
 import psycopg2
 import pytest
+import redis
 from crawl.crawler import Crawler, part_of
+from venues.redis_clock import RedisClock
 
 from hadron_tasks.crawl import keep, runs
 from hadron_tasks.crawl.pages import do_page
 from hadron_tasks.crawl.runs import OVERDUE_AFTER
 from hadron_tasks.errors import HadronError
 from hadron_tasks.store import crawl_parts
-from hadron_tasks.venues.kalshi.rate_limit import AccountBudget
+from hadron_tasks.venues.kalshi.rate_limit import REFILL_SHARE, AccountBudget
 from hadron_tasks.venues.kalshi.rest_models import Market
+from streamer.simulator.rest_limits import Bucket
 
 Make = Callable[..., Crawler]
+
+
+@pytest.fixture
+def clock(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> RedisClock:
+    """The rate limit's, of crawlers that are made after it."""
+    return RedisClock(client, monkeypatch)
 
 
 def _all_are_named(crawler: Crawler) -> bool:
@@ -34,7 +43,7 @@ def _all_are_named(crawler: Crawler) -> bool:
         {"kind": "html"},
         {"kind": "status", "status": 500},
         {"kind": "status", "status": 503, "form": "plain"},
-        {"kind": "hang", "seconds": 3},
+        {"kind": "hang"},
     ],
     ids=lambda fault: "-".join(map(str, fault.values())),
 )
@@ -203,30 +212,37 @@ def test_keys_that_are_refused_end_the_crawl_with_a_clear_word(crawler: Crawler)
     assert crawler.requests <= 2 * len(report.parts) + 4, "refusals are final"
 
 
-def test_the_rate_limit_gives_the_worker_back(crawler: Crawler) -> None:
+def test_the_rate_limit_gives_the_worker_back(make_crawler: Make, clock: RedisClock) -> None:
+    crawler = make_crawler()
     crawler.bucket.learn(AccountBudget(10, 10))  # a request a second, and half a second's patience
     started = crawler.start()
     first, second, *_ = started.messages
-    outcomes = [crawler.page(first), crawler.page(second)]
-    put_off = next(outcome for outcome in outcomes if outcome.result == "put off")
+    assert crawler.page(first).result == "stored"
+    put_off = crawler.page(second)
+    assert put_off.result == "put off"
     (again,) = put_off.messages
-    assert 0.5 < again.pause.total_seconds() < 3
+    assert again.pause.total_seconds() == pytest.approx(10 / (10 * REFILL_SHARE), abs=1e-5)
+    assert clock.slept == []
     part = part_of(crawler.report(started.run_id), again.part)
     assert (part.failures, part.requests) == (0, 0)
     assert "rate limit" in part.error
     assert part.status == "running"
 
 
-def test_limits_that_are_half_of_what_we_believe_end_in_no_storm(make_crawler: Make) -> None:
+def test_limits_that_are_half_of_what_we_believe_end_in_no_storm(
+    make_crawler: Make, clock: RedisClock
+) -> None:
     crawler = make_crawler(rest_markets=600)
     crawler.run()
     crawler.bucket.learn(AccountBudget(60, 60))
-    crawler.exchange.rest.limits.change(30, 10)
+    crawler.bucket._sleep = clock.sleep
+    # Time passes in waits alone: no crawl could go faster.
+    crawler.exchange.rest.limits._account = Bucket(30, 10, clock.monotonic)
     now_s = crawler.exchange.kalshi.now_ms() // 1000
     crawler.exchange.rest.catalogue.bulk.change("reword", 1, now_s)
     before = crawler.requests
     started = crawler.start("incremental")
-    crawler.work_off(started.messages, patiently=True)
+    crawler.work_off(started.messages, sleep=clock.sleep)
     report = crawler.report(started.run_id)
     assert report.run.status == "complete"
     assert report.total("changed") == 600

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from crawl.crawler import Crawler, part_of
 from pydantic import SecretStr
+from venues.kalshi_rest_clients import UNHURRIED
 
 from hadron_tasks.cli import main as hadron
 from hadron_tasks.crawl import runs
@@ -49,8 +50,8 @@ class PolygonCrawler(Crawler):
             SecretStr(crawler.exchange.config.polygon_api_key),
             self.bucket,
             limit_wait_s=0.0,
-            patience_s=5.0,
             sleep=lambda _: None,
+            **UNHURRIED,
         )
         self.tools = Tools(self.rest, Codes(), Patience(3, timedelta(seconds=1)))
 

@@ -11,7 +11,7 @@ import redis
 from simulator.exchange_clients import signer
 from simulator.rest_requests import asked_beside
 from structlog.testing import capture_logs
-from venues.kalshi_rest_clients import client_of, strike
+from venues.kalshi_rest_clients import UNHURRIED, client_of, strike
 from venues.scripted_api import scripted_api, send
 
 from hadron_tasks.settings import Settings
@@ -155,7 +155,10 @@ def test_limits_of_an_exchange_that_tells_no_costs(
             send(handler, b"", status)
 
     signers = [signer(exchange.keys[0])] if has_key else []
-    with scripted_api(script) as address, KalshiRest(address, signers, bucket) as rest:
+    with (
+        scripted_api(script) as address,
+        KalshiRest(address, signers, bucket, **UNHURRIED) as rest,
+    ):
         if budget is None:
             with pytest.raises(KeyRefused):
                 rest.learn_limits()
@@ -166,7 +169,7 @@ def test_limits_of_an_exchange_that_tells_no_costs(
 def test_market_data_needs_no_key_but_books_and_the_account_do(
     exchange: Simulator, bucket: TokenBucket
 ) -> None:
-    with KalshiRest(exchange.kalshi_rest_url, [], bucket) as rest:
+    with KalshiRest(exchange.kalshi_rest_url, [], bucket, **UNHURRIED) as rest:
         assert rest.page(MARKETS).items
         assert rest.learn_limits() == AccountBudget()
         with pytest.raises(KeyRefused, match="no API key is configured"):

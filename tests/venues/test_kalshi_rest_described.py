@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from simulator.openapi import answer_schema, endpoints, faults_of_answer
 from simulator.openapi_answers import answers
+from venues.kalshi_rest_clients import UNHURRIED
 from venues.scripted_api import scripted_api, send
 
 from hadron_tasks.local.redis_server import RedisServer
@@ -67,7 +68,7 @@ def rest(sent: list[bytes], shared_redis: RedisServer) -> Iterator[KalshiRest]:
     with redis.Redis.from_url(shared_redis.url) as client, scripted_api(script) as address:
         bucket = TokenBucket(client, "described")
         bucket.learn(AccountBudget(10**6, 10**6))
-        with KalshiRest(address, [], bucket) as opened:
+        with KalshiRest(address, [], bucket, **UNHURRIED) as opened:
             yield opened
 
 

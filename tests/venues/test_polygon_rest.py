@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from simulator.polygon_requests import let_trade
 from simulator.rest_requests import asked_beside
 from structlog.testing import capture_logs
+from venues.kalshi_rest_clients import UNHURRIED
 from venues.scripted_api import scripted_api, send
 
 from hadron_tasks.errors import ConfigurationError
@@ -31,8 +31,6 @@ from hadron_tasks.venues.rest.errors import (
     ExchangeFailed,
     KeyRefused,
     NotEntitled,
-    RateLimited,
-    RequestBudgetExhausted,
 )
 from hadron_tasks.venues.rest.rate_limit import Limit, SharedBucket
 from streamer.simulator.rest_faults import RestFault
@@ -73,8 +71,7 @@ def rest(exchange: Simulator, bucket: SharedBucket) -> Iterator[PolygonRest]:
 
 
 def _client(address: str, bucket: SharedBucket, **options: Any) -> PolygonRest:
-    options = {"sleep": lambda _: None, "patience_s": 5.0, "timeouts_s": (1.0, 1.0)} | options
-    return PolygonRest(address, KEY, bucket, **options)
+    return PolygonRest(address, KEY, bucket, **(UNHURRIED | {"sleep": lambda _: None} | options))
 
 
 # What can be asked
@@ -328,46 +325,6 @@ def test_a_list_that_is_left_out_is_empty(bucket: SharedBucket) -> None:
         _client(address.removesuffix("/trade-api/v2"), bucket) as rest,
     ):
         assert rest.trades("AAPL", TradeFilter()).items == []
-
-
-# The rate limit
-
-
-@pytest.mark.parametrize("allowed", [1, 2, 5, 10, 19, 20, 21, 100, 6000])
-def test_no_minute_sees_more_requests_than_the_plan_allows(allowed: int) -> None:
-    limit = plan_limit(allowed)
-    # The most that a bucket lets through in a minute: what it holds and what flows in.
-    assert int(limit.capacity + 60 * limit.refill_per_s + 1e-9) <= allowed
-    assert 60 * limit.refill_per_s > 0.9 * allowed
-
-
-def test_a_fleet_keeps_to_five_requests_a_minute(client: redis.Redis, exchange: Simulator) -> None:
-    def worker() -> PolygonRest:
-        """With a bucket of its own, as every process has, for the same account."""
-        bucket = SharedBucket(client, "Polygon", "free", plan_limit(5))
-        return _client(exchange.polygon_rest_url, bucket, limit_wait_s=0.1)
-
-    with worker() as first:
-        assert first.market_status().market == "open"
-    for _ in range(2):
-        with worker() as other, pytest.raises(RequestBudgetExhausted) as raised:
-            other.market_status()
-        assert str(raised.value).startswith("Polygon GET /v1/marketstatus/now: the rate limit")
-        assert 12 < raised.value.wait_s < 60 / (5 * 0.95)
-
-
-def test_a_429_slows_everybody_down(client: redis.Redis, tmp_path: Path) -> None:
-    with asked_beside(tmp_path, rate=0.0, polygon_requests_per_minute=2) as asker:
-        # We believe in ten times as many.
-        bucket = SharedBucket(client, "Polygon", "wrong", Limit(1000, 1000))
-        with _client(asker.simulator.polygon_rest_url, bucket, patience_s=0.4) as rest:
-            assert rest.market_status().market == rest.market_status().market == "open"
-            with pytest.raises(RateLimited, match="maximum requests per minute"):
-                rest.market_status()
-            with pytest.raises(RequestBudgetExhausted):
-                rest.market_status()
-        assert asker.simulator.polygon_rest.stats.requests == 3
-        assert bucket.state().limited == 1
 
 
 # Settings
