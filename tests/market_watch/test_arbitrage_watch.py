@@ -16,7 +16,7 @@ from hadron_tasks.market_watch.quotes import Feed
 from hadron_tasks.store.arbitrage import Opportunity, list_opportunities, scopes_to_look_at_again
 
 LOW, HIGH = "KXFED-26DEC-T3.75", "KXFED-26DEC-T4.00"
-FUTURE = datetime(2027, 1, 1, tzinfo=UTC)
+FUTURE = datetime.now(UTC) + timedelta(days=30)
 
 
 @pytest.fixture

