@@ -21,6 +21,7 @@ from gap_filling import (
 )
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
+from hadron_tasks.backfill import failures
 from hadron_tasks.backfill.failures import MOST_FAILURES
 from hadron_tasks.backfill.pages import Pages
 from hadron_tasks.store import backfills, feed_gaps
@@ -123,16 +124,22 @@ def make_due(connection: PgConnection) -> None:
 
 
 def test_an_exchange_that_fails_is_asked_again_later(
-    connection: PgConnection, pages: Pages, exchange: Simulator, an_hour_ago: datetime
+    connection: PgConnection,
+    pages: Pages,
+    exchange: Simulator,
+    an_hour_ago: datetime,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Longer than the test takes, however slow the machine is.
+    monkeypatch.setattr(failures, "FIRST_PAUSE", timedelta(minutes=2))
     trades = every(30, an_hour_ago, SECOND)
     happen(exchange, trades)
     gap_id = note_gap(connection, trades[0].at, trades[-1].at)
     (run_id,) = plan(connection)
     exchange.rest.faults.strike(RestFault("status", count=6, path="/markets/trades"))
-    for failures in (1, 2):
+    for count in (1, 2):
         run = walk(connection, pages, run_id)
-        assert (run.state, run.failures, run.pages) == ("running", failures, 0)
+        assert (run.state, run.failures, run.pages) == ("running", count, 0)
         assert "HTTP 500" in run.reason
         assert run.due_at > datetime.now(UTC)
         assert gap_now(connection, gap_id)[0] == "open"
@@ -179,10 +186,10 @@ def test_what_may_be_a_bug_is_tried_again_for_a_while_and_then_given_up(
     happen(exchange, trades)
     gap_id = note_gap(connection, trades[0].at, trades[-1].at)
     (run_id,) = plan(connection)
-    for failures in range(1, MOST_FAILURES + 1):
+    for count in range(1, MOST_FAILURES + 1):
         run = backfills.find(connection, run_id)
         assert run is not None
-        assert (run.state, run.failures) == ("running", failures - 1)
+        assert (run.state, run.failures) == ("running", count - 1)
         pages.fell_over(connection, run_id, ZeroDivisionError("a price of nothing"))
     state, channels = gap_now(connection, gap_id)
     assert state == "unrecoverable"
