@@ -37,6 +37,16 @@ from streamer.spool import Entry
 CONTINUITY_KEY = "hadron:feed:continuity"
 """Redis hash: connection -> receive time in nanoseconds of its last frame in the stream."""
 
+# Sent again: the connection may be another streamer's by now, and its word newer. The numbers have
+# more digits than a number of Lua.
+_RAISE = b"""
+local known = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+if #known < #ARGV[2] or (#known == #ARGV[2] and known < ARGV[2]) then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+end
+return 0
+"""
+
 ANSWER_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
 
@@ -53,11 +63,14 @@ def gap_entry(gap: FeedGap) -> Entry:
     return gap.model_dump_json().encode(), gap.to_ns, gap.connection.encode(), GAP_KIND
 
 
-def pipeline_of(venue: str, entries: Sequence[Entry], now_s: float) -> tuple[bytes, int]:
+def pipeline_of(
+    venue: str, entries: Sequence[Entry], now_s: float, *, again: bool = False
+) -> tuple[bytes, int]:
     """The pipeline that appends ``entries``, in Redis' protocol (RESP), and its commands' number.
 
     Args:
         now_s: Unix seconds, by which a drain task counts as at work.
+        again: Whether they were appended before, to another life of Redis.
     """
     stream = stream_key(venue).encode()
     commands = [
@@ -67,7 +80,8 @@ def pipeline_of(venue: str, entries: Sequence[Entry], now_s: float) -> tuple[byt
     # frame wins; gap records say nothing about what was received.
     for life, received_ns in {e[2]: e[1] for e in entries if not e[3]}.items():
         name = connection_of(life.decode()).encode()
-        commands.append(_command(b"HSET", CONTINUITY_KEY.encode(), name, b"%d" % received_ns))
+        say = (b"EVAL", _RAISE, b"1") if again else (b"HSET",)
+        commands.append(_command(*say, CONTINUITY_KEY.encode(), name, b"%d" % received_ns))
     drains = active_drains_key(venue).encode()
     commands.append(_command(b"XLEN", stream))
     commands.append(_command(b"ZCOUNT", drains, b"%.3f" % now_s, b"+inf"))
@@ -170,14 +184,16 @@ class AppendLink:
             raise StreamUnavailable(f"Redis cannot be reached: {error}") from error
         return cls(connection, parsers[-1], _run_id(info))
 
-    async def append(self, venue: str, entries: Sequence[Entry]) -> Appended:
-        """Append a batch.
+    async def append(
+        self, venue: str, entries: Sequence[Entry], *, again: bool = False
+    ) -> Appended:
+        """Append a batch; ``again``, one that another life of Redis had acknowledged.
 
         Raises:
             StreamUnavailable: Not all of it is acknowledged: the connection broke, or Redis
                 refused (out of memory, read-only). Some of it may be in the stream.
         """
-        packed, self._parser.expected = pipeline_of(venue, entries, time.time())
+        packed, self._parser.expected = pipeline_of(venue, entries, time.time(), again=again)
         try:
             await self._connection.send_packed_command(packed, check_health=False)
             replies = await self._connection.read_response(disable_decoding=True)

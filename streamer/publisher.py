@@ -323,7 +323,7 @@ class Publisher:
             self._note_forgotten(gaps)
         batches = self._acknowledged.again()
         for batch in batches:
-            await link.append(self.venue, batch)
+            await link.append(self.venue, batch, again=True)
         self._acknowledged.sent_again(time.monotonic())
         again = sum(map(len, batches))
         self._log.warning("Redis was restarted; appended the last frames again", frames=again)

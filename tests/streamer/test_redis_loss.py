@@ -132,6 +132,26 @@ def test_an_ordinary_kill_of_redis_is_no_gap(
     assert recorded.gaps() == []
 
 
+def test_what_is_sent_again_leaves_a_newer_word_on_a_feed_as_it_is(
+    run: Run, recorded: Recorded, redis_server: RedisServer
+) -> None:
+    """Another streamer has the connection by now, and came first."""
+    later_ns = time.time_ns() + 3600 * 10**9
+
+    async def act(case: Case) -> None:
+        await case.flow(200)
+        redis_server.kill()
+        shutil.rmtree(redis_server.directory)
+        redis_server.start()
+        recorded.client.hset(CONTINUITY_KEY, "kalshi-1", later_ns)
+        await case.until(lambda: recorded.holds(case.source.sent))
+        await case.settled()
+
+    assert run(act)
+    assert recorded.client.hget(CONTINUITY_KEY, "kalshi-1") == b"%d" % later_ns
+    assert recorded.gaps() == []
+
+
 def test_an_empty_redis_forgot_what_was_not_stored_yet(
     run: Run, recorded: Recorded, redis_server: RedisServer
 ) -> None:
