@@ -42,6 +42,7 @@ from streamer.plan import Target, books_of, target_of
 from streamer.publisher import Publisher
 from streamer.session import Session, SessionOptions
 from streamer.sharing import Move, Surplus, moved_gaps
+from streamer.standstill import Standstill
 
 log = structlog.get_logger()
 
@@ -119,10 +120,12 @@ class Pool:
         self._plan_after = 0.0
         self._run_id: str | None = None
         self._away = False
+        self._standstill = Standstill()
         self._over = 0
 
     async def run(self) -> None:
         """Hold connections until cancelled."""
+        self._standstill.attend()
         while True:
             try:
                 await self._step()
@@ -135,6 +138,7 @@ class Pool:
                     self._away = True
                     self._log.warning("Redis is away; connections stay", reason=str(error))
             self._raise_faults()
+            self._standstill.attend()
             await asyncio.sleep(STEP_WHILE_AWAY_S if self._away else STEP_S)
 
     async def stop_reading(self) -> None:
@@ -171,10 +175,12 @@ class Pool:
     # One step
 
     async def _step(self) -> None:
+        self._notice_standstill()
         await self._notice_restart()
         await self._keep_leases()
         await self._markets.exchange(self._redis)
         view = await self._view()
+        self._notice_standstill()
         if time.monotonic() < self._plan_after:
             targets = {lease: m.session.target for lease, m in self._members.items()}
         else:
@@ -196,6 +202,12 @@ class Pool:
         if self._run_id not in (None, run_id):
             self._redis_was_away()
         self._run_id = run_id
+
+    def _notice_standstill(self) -> None:
+        """All on a machine that slept must write their notes again before anybody reads them."""
+        if self._standstill.noticed():
+            self._log.warning("this process stood still; connections stay")
+            self._redis_was_away()
 
     def _redis_was_away(self) -> None:
         """Let every streamer renew its leases and notes before deciding from what is missing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -22,7 +23,9 @@ from streamer_harness import (
 
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import GapCause, stream_key
+from streamer.carriers import up_key
 from streamer.leases import lease_key
+from streamer.plan import assign, wanted_items
 
 
 def test_four_keys_are_shared_and_taken_over(
@@ -142,7 +145,7 @@ def test_redis_restarted_empty_keeps_connections_and_leases(
     assert kalshi.handshakes == 1
 
 
-def test_redis_restarted_empty_moves_nothing_between_live_streamers(
+def test_neither_an_empty_redis_nor_a_standstill_moves_anything_between_live_streamers(
     kalshi: KalshiScript,
     launch: Launch,
     recorded: Recorded,
@@ -150,12 +153,22 @@ def test_redis_restarted_empty_moves_nothing_between_live_streamers(
     key_files: Mapping[str, Path],
 ) -> None:
     keys = kalshi_keys(key_files, 2)
-    launch(**keys)
-    launch(**keys)
-    wait_until_live(recorded, "kalshi-1", "kalshi-2")
+    streamers = [launch(**keys), launch(**keys)]
+    names = ("kalshi-1", "kalshi-2")
+    wait_until_live(recorded, *names)
     wait_for(lambda: len({r.streamer for r in recorded.reports().values() if r.frames}) == 2)
-    wait_for(lambda: all(len(kalshi.carriers(channel)) == 1 for channel in CHANNELS))
-    handshakes, carriers = kalshi.handshakes, [kalshi.carriers(channel) for channel in CHANNELS]
+    plan = assign(wanted_items(CHANNELS, ()), names)
+    carriers = [[plan[channel].replace("kalshi", "key")] for channel in CHANNELS]
+    wait_for(lambda: [kalshi.carriers(channel) for channel in CHANNELS] == carriers)
+    handshakes = kalshi.handshakes
+
+    def assert_nothing_moved() -> None:
+        wait_until_live(recorded, *names)
+        wait_until_lived(recorded, 3.0, *names)
+        assert kalshi.handshakes == handshakes
+        assert [kalshi.carriers(channel) for channel in CHANNELS] == carriers
+        assert recorded.gaps() == []
+
     # As if workers had stored it all.
     recorded.client.xtrim(stream_key("kalshi"), maxlen=0)
     recorded.wait_until_publishers_looked(2)
@@ -166,11 +179,16 @@ def test_redis_restarted_empty_moves_nothing_between_live_streamers(
     sent = kalshi.send("trade", 50) + kalshi.send("ticker", 50)
     redis_server.start()
     wait_for(lambda: recorded.holds(sent))
-    wait_until_live(recorded, "kalshi-1", "kalshi-2")
-    wait_until_lived(recorded, 3.0, "kalshi-1", "kalshi-2")
-    assert kalshi.handshakes == handshakes
-    assert [kalshi.carriers(channel) for channel in CHANNELS] == carriers
-    assert recorded.gaps() == []
+    assert_nothing_moved()
+    # The machine sleeps, but for its clock and Redis: leases and notes run out.
+    for streamer in streamers:
+        streamer.process.send_signal(signal.SIGSTOP)
+    for streamer in streamers:
+        recorded.run_out(streamer)
+    wait_for(lambda: not any(recorded.client.exists(up_key(name)) for name in names))
+    for streamer in streamers:
+        streamer.process.send_signal(signal.SIGCONT)
+    assert_nothing_moved()
 
 
 def test_redis_away_and_sigterm_the_next_streamer_finds_all(
