@@ -19,37 +19,29 @@ from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.raw_stream import Entry, GapCause, GapEntry, RawFrame, connection_life
 from hadron_tasks.store.book_reader import find_recorded
 from hadron_tasks.store.instruments import InstrumentCache
+from hadron_tasks.times import from_ns
 from hadron_tasks.venues.registry import rules_for
 from streamer.continuity import gap_record
 from streamer.sequence import SequenceTracker
 from streamer.simulator.simulator import Simulator
 
 BOOKS = "orderbook_delta"
-QUIET = FeedNow({"kalshi-1": None}, datetime.now(UTC) + timedelta(hours=1))
+QUIET = FeedNow({"kalshi-1": None}, datetime.now(UTC) + timedelta(days=1))
 """All is well, and everything is stored."""
 
 
-class Recorder:
+class Recorder(Client):
     """Keeps what one connection receives, with times and gap records."""
 
     def __init__(self, client: Client, name: str = "kalshi-1") -> None:
-        self.client = client
+        super().__init__(client.websocket)
         self.name = name
         self.life = connection_life(name, time.time_ns())
         self.entries: list[Entry] = []
         self._tracker = SequenceTracker()
 
-    async def take(self, seconds: float) -> None:
-        """Receive for so long."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(left):
-                    self._keep(await self.client.websocket.recv(decode=False))
-            except TimeoutError:
-                return
-
-    def _keep(self, frame: bytes) -> None:
+    def keep(self, frame: bytes) -> None:
+        """Note a frame as a streamer does."""
         received_ns = time.time_ns()
         self.entries.append(RawFrame(frame, received_ns, self.life))
         head = json.loads(frame)
@@ -79,6 +71,18 @@ def store(connection: PgConnection, entries: list[Entry]) -> Any:
 def books_of(simulator: Simulator, tickers: list[str]) -> dict[str, OrderBook]:
     """The exchange's own books at this moment."""
     return {ticker: _book(simulator, ticker) for ticker in tickers}
+
+
+async def moment_between(simulator: Simulator) -> datetime:
+    """After all that was received or stated until now, and before all that is going to be.
+
+    Several messages of a market within a millisecond state times a little ahead of the clock.
+    """
+    stated_ms = max(market.last_ms for market in simulator.kalshi.markets.values())
+    past_ms = max(stated_ms, time.time_ns() // 1_000_000)
+    while (now_ms := time.time_ns() // 1_000_000) <= past_ms:
+        await asyncio.sleep(0.001)
+    return from_ns(now_ms * 1_000_000) - timedelta(microseconds=1)
 
 
 def rebuilt_books(

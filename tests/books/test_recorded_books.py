@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
-from recorded_session import BOOKS, QUIET, Recorder, books_of, rebuilt_books, store
+from recorded_session import BOOKS, QUIET, Recorder, books_of, moment_between, rebuilt_books, store
 from simulator.exchange_clients import kalshi, run
 
 from hadron_tasks.books.feed_now import FeedNow
@@ -39,10 +40,10 @@ def test_every_book_of_a_session_is_the_exchanges_at_every_moment(
             await client.command("subscribe", channels=["ticker"])
             await client.command("subscribe", channels=[BOOKS], market_tickers=tickers)
             for _ in range(3):
-                await recorder.take(0.4)
+                await recorder.take(400)
                 await sim.pause()
-                await recorder.take(0.1)
-                moments.append((datetime.now(UTC), books_of(sim, tickers)))
+                await recorder.take_rest()
+                moments.append((await moment_between(sim), books_of(sim, tickers)))
                 sim.resume()
 
     run(tmp_path, session, mix=NO_SNAPSHOTS, rate=1500, lifecycle_every_s=0)
@@ -69,22 +70,29 @@ def test_lost_messages_are_told_until_a_fresh_snapshot_mends_the_book(
         async with kalshi(sim) as client:
             recorder = Recorder(client)
             recorders.append(recorder)
-            (sid,) = await client.subscribe(BOOKS, market_tickers=tickers)
-            await recorder.take(0.3)
+            (sid,) = await recorder.subscribe(BOOKS, market_tickers=tickers)
+            await recorder.take(100)
+            await sim.pause()
+            await recorder.take_rest()
+            await moment_between(sim)  # what is lost is later than what was received before
             # So many that each book misses some.
             sim.faults.skip(40, channel=BOOKS)
-            await recorder.take(0.3)
+            sim.resume()
+            while sim.stats.skipped["kalshi"] < 40:
+                await asyncio.sleep(0.01)
+            await recorder.take_rest()
+            await recorder.take(100)
             await sim.pause()
-            await recorder.take(0.1)
-            broken_at.append(datetime.now(UTC))
-            await client.command(
+            await recorder.take_rest()
+            broken_at.append(await moment_between(sim))
+            await recorder.command(
                 "update_subscription", sids=[sid], action="get_snapshot", market_tickers=tickers[:2]
             )
-            await recorder.take(0.2)
+            await recorder.take_rest()
             sim.resume()
-            await recorder.take(0.3)
+            await recorder.take(100)
             await sim.pause()
-            await recorder.take(0.1)
+            await recorder.take_rest()
             truth.update(books_of(sim, tickers))
 
     run(tmp_path, session, mix=NO_SNAPSHOTS, rate=500, lifecycle_every_s=0)

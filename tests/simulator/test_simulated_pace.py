@@ -55,7 +55,7 @@ def test_the_rate_is_kept_over_both_venues_however_late_turns_come(
             await one.subscribe("ticker", "trade")
             readers = [asyncio.create_task(c.take(10**9)) for c in (one, two)]
             before, started = sent_by_venue(sim), clock.now
-            while clock.now < started + 2:
+            while clock.now < started + 4:
                 await asyncio.sleep(0)
             counts = sent_by_venue(sim) - before
             sent = counts.total()

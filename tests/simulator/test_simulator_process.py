@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchange_clients import PATH, Client, said, said_by_kalshi
-from websockets.asyncio.client import connect
+from exchange_clients import PATH, WITHIN_S, Client, connected, said, said_by_kalshi
 from websockets.exceptions import ConnectionClosed
 
 from hadron_tasks.settings import KalshiKeyRef
@@ -44,7 +43,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         )
         running.append(process)
         announcement = tmp_path / "sim" / "simulator.json"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + WITHIN_S
         while not announcement.exists() and process.poll() is None:
             assert time.monotonic() < deadline, "the simulator did not start"
             time.sleep(0.05)
@@ -63,7 +62,7 @@ def call(found: dict[str, Any], resource: str, body: object = None) -> Any:
         f"{found['control_url']}/{resource}",
         data=None if body is None else json.dumps(body).encode(),
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=WITHIN_S) as reply:
         return json.load(reply)
 
 
@@ -92,7 +91,7 @@ def test_everything_needed_is_announced(start: Start, tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     ids = [key["key_id"] for key in found["kalshi_keys"]]
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(2 * WITHIN_S) == 0
     (tmp_path / "sim" / "simulator.json").unlink()
     _, again = start("--seed", "11")
     assert [key["key_id"] for key in again["kalshi_keys"]] == ids, "keys are made once"
@@ -104,8 +103,8 @@ def test_a_signal_ends_it_in_order(start: Start, number: signal.Signals) -> None
     process, found = start("--rate", "3000")
 
     async def follow() -> list[bytes]:
-        async with connect(
-            found["kalshi_ws_url"], additional_headers=headers(found), close_timeout=0.5
+        async with connected(
+            found["kalshi_ws_url"], additional_headers=headers(found)
         ) as websocket:
             client = Client(websocket)
             await client.subscribe("ticker", "trade")
@@ -118,7 +117,7 @@ def test_a_signal_ends_it_in_order(start: Start, number: signal.Signals) -> None
             return client.frames
 
     frames = asyncio.run(follow())
-    assert process.wait(10) == 0
+    assert process.wait(2 * WITHIN_S) == 0
     received = [one for frame in frames for one in said_by_kalshi(frame)]
     ledger = [said(line) for line in read_ledger(Path(found["ledger_path"]))]
     assert received == ledger
@@ -128,7 +127,7 @@ def test_a_signal_ends_it_in_order(start: Start, number: signal.Signals) -> None
 
 def test_it_ends_by_itself(start: Start) -> None:
     process, _ = start("--for", "0.5")
-    assert process.wait(10) == 0
+    assert process.wait(2 * WITHIN_S) == 0
 
 
 @pytest.mark.parametrize(
@@ -137,7 +136,7 @@ def test_it_ends_by_itself(start: Start) -> None:
 )
 def test_what_cannot_be_simulated_is_explained(start: Start, arguments: tuple[str, ...]) -> None:
     process, found = start(*arguments)
-    assert process.wait(10) == 1
+    assert process.wait(2 * WITHIN_S) == 1
     assert found == {}
     assert process.stdout is not None
     output = process.stdout.read()
@@ -149,8 +148,8 @@ def test_the_control_port(start: Start) -> None:
     _, found = start("--rate", "1000")
 
     async def whole() -> None:
-        async with connect(
-            found["kalshi_ws_url"], additional_headers=headers(found), close_timeout=0.5
+        async with connected(
+            found["kalshi_ws_url"], additional_headers=headers(found)
         ) as websocket:
             client = Client(websocket)
             await client.subscribe("ticker", "trade")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pykalshi
 import pytest
-from exchange_clients import run
+from exchange_clients import WITHIN_S, run
 from massive import WebSocketClient
 from massive.exceptions import AuthError
 from massive.websocket.models import (
@@ -56,7 +56,9 @@ async def massive_received(
 
     reading = asyncio.create_task(client.connect(take))
     waiting = asyncio.create_task(complete.wait())
-    done, _ = await asyncio.wait({reading, waiting}, timeout=15, return_when="FIRST_COMPLETED")
+    done, _ = await asyncio.wait(
+        {reading, waiting}, timeout=WITHIN_S, return_when="FIRST_COMPLETED"
+    )
     if reading in done:
         waiting.cancel()
         reading.result()
@@ -134,7 +136,7 @@ def pykalshi_received(url: str, key_id: str, key_path: Path, tickers: list[str])
     feed.start()
     try:
         assert feed.is_connected
-        assert complete.wait(20), {name: len(all_) for name, all_ in received.items()}
+        assert complete.wait(WITHIN_S), {name: len(all_) for name, all_ in received.items()}
     finally:
         feed.stop()
         client.close()
