@@ -64,5 +64,5 @@ def pages(rest: KalshiRest) -> Pages:
 
 @pytest.fixture
 def an_hour_ago() -> datetime:
-    """A whole minute about an hour ago, not across midnight."""
+    """A whole minute about an hour ago."""
     return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)

@@ -77,7 +77,7 @@ def test_an_answer_that_messages_have_overtaken_takes_nothing_back(crawler: Craw
     ticker, name = crawler.query("SELECT ticker, name FROM instruments ORDER BY ticker LIMIT 1")[0]
     crawler.execute(
         "INSERT INTO lifecycle_events (venue, event_key, ticker, kind, received_at, payload)"
-        " VALUES ('kalshi', 1, %s, 'metadata_updated', now() + interval '1 minute', '{}')",
+        " VALUES ('kalshi', 1, %s, 'metadata_updated', now() + interval '1 hour', '{}')",
         ticker,
     )
     # Named by the exchange since, as the message said.

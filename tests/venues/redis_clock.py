@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import time
+from collections.abc import Callable
+from heapq import heappop, heappush
 
 import pytest
 import redis
@@ -52,3 +56,43 @@ class RedisClock:
 
     def _time(self) -> tuple[int, int]:
         return divmod(self._began_us + self._passed_us, 1_000_000)
+
+
+class Turns:
+    """Workers in threads that share a clock: one works at a time, and who sleeps least is next."""
+
+    def __init__(self, clock: RedisClock, workers: int) -> None:
+        self._clock = clock
+        self._not_here = workers
+        self._changed = threading.Condition()
+        self._asleep: list[tuple[float, int]] = []
+        self._numbers = itertools.count()
+        self._turn: tuple[float, int] | None = None
+
+    def work(self, job: Callable[[], None]) -> None:
+        """Do a worker's job, from when all of them are there."""
+        with self._changed:
+            self._not_here -= 1
+            self._sleep(0)
+        try:
+            job()
+        finally:
+            with self._changed:
+                self._let_next()
+
+    def sleep(self, seconds: float) -> None:
+        """For who has the turn: let others work meanwhile."""
+        with self._changed:
+            self._sleep(seconds)
+
+    def _sleep(self, seconds: float) -> None:
+        mine = (self._clock.monotonic() + seconds, next(self._numbers))
+        heappush(self._asleep, mine)
+        self._let_next()
+        assert self._changed.wait_for(lambda: self._turn == mine, 120), "it was never its turn"
+
+    def _let_next(self) -> None:
+        if self._asleep and not self._not_here:
+            self._turn = heappop(self._asleep)
+            self._clock.advance(max(0.0, self._turn[0] - self._clock.monotonic()))
+            self._changed.notify_all()

@@ -13,12 +13,14 @@ import pytest
 import redis
 from simulator.rest_requests import PLENTY, asked_beside
 from venues.kalshi_rest_clients import client_of, strike
+from venues.redis_clock import RedisClock, Turns
 
 from hadron_tasks.venues.kalshi.rate_limit import REFILL_SHARE, TokenBucket
 from hadron_tasks.venues.rest.errors import (
     RateLimited,
     RequestBudgetExhausted,
 )
+from streamer.simulator.rest_limits import Bucket
 from streamer.simulator.simulator import Simulator
 
 WORKERS = 6
@@ -103,15 +105,29 @@ def test_a_fleet_with_right_limits_never_meets_a_429(tmp_path: Path, redis_url: 
 
 
 def test_a_fleet_with_limits_twice_the_truth_ends_without_a_storm(
-    tmp_path: Path, redis_url: str
+    tmp_path: Path, client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # So slow that it is the limits that decide how fast it goes, and not the machine.
-    options = {"rest_refill_per_s": 100, "rest_capacity": 20, "rest_announced_per_s": 200}
+    # Time passes in waits alone: no fleet could go faster.
+    clock = RedisClock(client, monkeypatch)
+    turns = Turns(clock, WORKERS)
+
+    def crawl() -> None:
+        with redis.Redis.from_url(redis_url) as own:
+            bucket = TokenBucket(own, "fleet", sleep=turns.sleep)
+            with client_of(exchange, bucket, sleep=turns.sleep) as rest:
+                for _ in range(20):
+                    rest.exchange_status()
+
+    options = {"rest_refill_per_s": 1000, "rest_capacity": 100, "rest_announced_per_s": 2000}
     with _limited_exchange(tmp_path / "exchange", **options) as exchange:
-        with redis.Redis.from_url(redis_url) as client:
-            with client_of(exchange, TokenBucket(client, "fleet")) as rest:
-                assert rest.learn_limits().refill_per_s == 200
-            _crawl_side_by_side(exchange, redis_url)
+        exchange.rest.limits._account = Bucket(1000, 100, clock.monotonic)
+        with client_of(exchange, TokenBucket(client, "fleet")) as rest:
+            assert rest.learn_limits().refill_per_s == 2000
+        workers = [threading.Thread(target=turns.work, args=(crawl,)) for _ in range(WORKERS)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
         stats = exchange.rest.stats
-        assert stats.by_endpoint["GET /exchange/status"] == WORKERS * REQUESTS_EACH
-        assert 0 < stats.limited < 15
+        assert stats.by_endpoint["GET /exchange/status"] == 120
+        assert 0 < stats.limited < 20
