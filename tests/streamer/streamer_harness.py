@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import redis
@@ -23,6 +23,7 @@ from hadron_tasks.feed_health import (
 )
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import FeedGap, GapEntry, RawFrame, parse_entries, stream_key
+from streamer.plan import assign, wanted_items
 from streamer.publisher import Publisher
 
 PATIENCE_S = 120.0
@@ -211,6 +212,17 @@ def kalshi_keys(key_files: Mapping[str, Path], count: int) -> dict[str, str]:
 def wait_until_subscribed(kalshi: KalshiScript) -> None:
     """Wait until every channel is carried by some connection."""
     wait_for(lambda: all(kalshi.carriers(channel) for channel in CHANNELS))
+
+
+def carriers_planned(names: Collection[str]) -> list[list[str]]:
+    """Which key carries each of :data:`CHANNELS` when these connections share them."""
+    plan = assign(wanted_items(CHANNELS, ()), names)
+    return [[plan[channel].replace("kalshi", "key")] for channel in CHANNELS]
+
+
+def carriers(kalshi: KalshiScript) -> list[list[str]]:
+    """Which keys carry each of :data:`CHANNELS` now."""
+    return [kalshi.carriers(channel) for channel in CHANNELS]
 
 
 def wait_until_live(recorded: Recorded, *names: str) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streamer_harness import PATIENCE_S, Recorded, StreamerProcess, wait_for
+from streamer_harness import CHANNELS, PATIENCE_S, Recorded, StreamerProcess, wait_for
 
 from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import GapCause
+from streamer.carriers import Up, up_key
 from streamer.kalshi_wire import CHANNEL_OF_TYPE
+from streamer.plan import assign, wanted_items
 
 RATE = 1500
 
@@ -93,6 +95,17 @@ def data_messages(recorded: Recorded) -> Counter[str]:
     return found
 
 
+def are_spread(recorded: Recorded, books: str) -> bool:
+    """Whether the four Kalshi connections carry what each is to carry, and nothing else."""
+    names = [f"kalshi-{slot}" for slot in range(1, 5)]
+    carried = []
+    for name in names:
+        note = recorded.client.get(up_key(name))
+        if note is not None:
+            carried += [(item, name) for item in Up.model_validate_json(note).items]
+    return sorted(carried) == sorted(assign(wanted_items(CHANNELS, [books]), names).items())
+
+
 def missing(recorded: Recorded) -> int:
     """Messages that gap records name as missing."""
     return sum(gap.missing or 0 for gap in recorded.gaps())
@@ -101,16 +114,19 @@ def missing(recorded: Recorded) -> int:
 def test_all_that_was_sent_is_in_redis_though_redis_is_killed(
     simulator: SimulatorProcess, recorded: Recorded, redis_server: RedisServer, tmp_path: Path
 ) -> None:
+    books = "KXNBAGAME,KXBTCD"
     environment = {
         "HADRON_REDIS_URL": redis_server.url,
         "HADRON_DATA_DIR": str(tmp_path / "data"),
-        "HADRON_KALSHI_BOOKS": "KXNBAGAME,KXBTCD",
+        "HADRON_KALSHI_CHANNELS": ",".join(CHANNELS),
+        "HADRON_KALSHI_BOOKS": books,
         "HADRON_STALE_AFTER_S": "600",
         **simulator.environment(),
     }
     streamer = StreamerProcess(environment, tmp_path / "streamer.log")
     try:
         wait_for(lambda: len(recorded.live()) == 8)
+        wait_for(lambda: are_spread(recorded, books))
         wait_for(lambda: sum(data_messages(recorded).values()) > RATE)
         redis_server.kill()
         sent = sum(simulator.ledger_lines().values())

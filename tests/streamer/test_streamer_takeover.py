@@ -14,6 +14,8 @@ from streamer_harness import (
     CHANNELS,
     Launch,
     Recorded,
+    carriers,
+    carriers_planned,
     kalshi_keys,
     wait_for,
     wait_until_live,
@@ -25,7 +27,6 @@ from hadron_tasks.local.redis_server import RedisServer
 from hadron_tasks.raw_stream import GapCause, stream_key
 from streamer.carriers import up_key
 from streamer.leases import lease_key
-from streamer.plan import assign, wanted_items
 
 
 def test_four_keys_are_shared_and_taken_over(
@@ -44,7 +45,7 @@ def test_four_keys_are_shared_and_taken_over(
 
     wait_for(lambda: sorted(holders()) == sorted([first.process.pid, second.process.pid] * 2))
     wait_until_live(recorded, *names)
-    wait_for(lambda: all(len(kalshi.carriers(channel)) == 1 for channel in CHANNELS))
+    wait_for(lambda: carriers(kalshi) == carriers_planned(names))
     assert recorded.gaps() == []
     kalshi.send("trade", 20)
     sent = kalshi.send("ticker", 20)
@@ -157,16 +158,14 @@ def test_neither_an_empty_redis_nor_a_standstill_moves_anything_between_live_str
     names = ("kalshi-1", "kalshi-2")
     wait_until_live(recorded, *names)
     wait_for(lambda: len({r.streamer for r in recorded.reports().values() if r.frames}) == 2)
-    plan = assign(wanted_items(CHANNELS, ()), names)
-    carriers = [[plan[channel].replace("kalshi", "key")] for channel in CHANNELS]
-    wait_for(lambda: [kalshi.carriers(channel) for channel in CHANNELS] == carriers)
+    wait_for(lambda: carriers(kalshi) == carriers_planned(names))
     handshakes = kalshi.handshakes
 
     def assert_nothing_moved() -> None:
         wait_until_live(recorded, *names)
         wait_until_lived(recorded, 3.0, *names)
         assert kalshi.handshakes == handshakes
-        assert [kalshi.carriers(channel) for channel in CHANNELS] == carriers
+        assert carriers(kalshi) == carriers_planned(names)
         assert recorded.gaps() == []
 
     # As if workers had stored it all.
