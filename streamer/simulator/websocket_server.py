@@ -12,6 +12,9 @@ from streamer.simulator.authentication import Refusals
 from streamer.simulator.connections import LiveConnection
 from streamer.simulator.outbox import Records
 
+_OPEN_WITHIN_S = 60.0
+"""A machine that stands still for a while is no reason to turn a client away."""
+
 
 class WebSocketServer(ABC):
     """Accepts clients and holds their conversations; data is sent by the emitter."""
@@ -32,6 +35,7 @@ class WebSocketServer(ABC):
             process_request=self._admit,
             compression=None,
             ping_interval=None,
+            open_timeout=_OPEN_WITHIN_S,
             close_timeout=2,
         )
         chosen: int = next(iter(self._server.sockets)).getsockname()[1]

@@ -135,7 +135,7 @@ def pykalshi_received(url: str, key_id: str, key_path: Path, tickers: list[str])
     feed.subscribe("orderbook_delta", market_tickers=tickers)
     feed.start()
     try:
-        assert feed.is_connected
+        assert feed._connected.wait(WITHIN_S)  # it gives up waiting after ten seconds
         assert complete.wait(WITHIN_S), {name: len(all_) for name, all_ in received.items()}
     finally:
         feed.stop()
