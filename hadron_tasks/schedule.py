@@ -18,6 +18,7 @@ from celery.schedules import crontab
 from celery.schedules import schedule as interval
 from redbeat import RedBeatScheduler
 from redbeat.schedulers import get_redis
+from redis.exceptions import LockNotOwnedError
 
 from hadron_tasks import beat_health
 from hadron_tasks.errors import HadronError
@@ -27,7 +28,7 @@ from hadron_tasks.task_past import Past
 log = structlog.get_logger()
 
 LOOK_AGAIN_AFTER_S = 1.0
-"""While Redis is away."""
+"""While Redis is away, or another beat has the lock."""
 
 EDITED_KEY = "hadron:beat:edited"
 """Redis set of the names of entries that an operator changed."""
@@ -41,6 +42,7 @@ class HadronScheduler(RedBeatScheduler):  # type: ignore[misc]
     """RedBeat, but an operator's edit outlives a restart and a new version's defaults."""
 
     Entry = HadronEntry
+    _stands_by = False
 
     def update_from_dict(self, dict_: dict[str, Any]) -> None:
         """Install the defaults of entries that nobody edited."""
@@ -52,15 +54,33 @@ class HadronScheduler(RedBeatScheduler):  # type: ignore[misc]
     def tick(self, *arguments: Any, **options: Any) -> float:
         """Send what is due, and leave a sign of life; returns the seconds until the next.
 
-        While Redis is away nothing is due. A beat whose lock ran out meanwhile ends, as RedBeat
-        has it: another may hold it.
+        While Redis is away nothing is due, nor while another beat has the lock: it may have taken
+        it when ours ran out, because this process stood still or Redis was away for long.
         """
         try:
-            next_s: float = super().tick(*arguments, **options)
+            next_s = self._tick_with_the_lock(*arguments, **options)
+            if next_s is None:
+                return LOOK_AGAIN_AFTER_S
             beat_health.note_tick(get_redis(self.app))
         except (redis.ConnectionError, redis.TimeoutError) as error:
             log.warning("Redis is away; nothing is sent until it is back", reason=str(error))
             return LOOK_AGAIN_AFTER_S
+        return next_s
+
+    def _tick_with_the_lock(self, *arguments: Any, **options: Any) -> float | None:
+        """RedBeat's own turn; None while another beat has the lock."""
+        try:
+            next_s: float = super().tick(*arguments, **options)
+        except LockNotOwnedError:
+            # RedBeat would end here, and rely on somebody who starts it again.
+            if not self.lock.acquire(blocking=False):
+                if not self._stands_by:
+                    log.warning("Another beat has taken over; this one stands by")
+                self._stands_by = True
+                return None
+            log.warning("The lock had run out, and is taken again")
+            next_s = super().tick(*arguments, **options)
+        self._stands_by = False
         return next_s
 
     def apply_async(self, entry: HadronEntry, *args: Any, **kwargs: Any) -> Any:
