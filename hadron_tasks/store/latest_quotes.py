@@ -56,7 +56,8 @@ _UPSERT = f"""
     {_newest("price_time", "price")},
     {_newest("quote_time", "bid", "ask", "bid_size", "ask_size")},
     {_newest("last_trade_time", "last_trade_price", "last_trade_size")},
-    received_at = GREATEST(latest_quotes.received_at, EXCLUDED.received_at)
+    received_at = GREATEST(latest_quotes.received_at, EXCLUDED.received_at),
+    room = NULL
 """  # noqa: S608 - constants only
 
 

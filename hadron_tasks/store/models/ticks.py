@@ -58,7 +58,7 @@ class LatestQuote(Base):
     """The newest state of an instrument: its last quote and its last trade."""
 
     __tablename__ = "latest_quotes"
-    __table_args__ = ({"postgresql_with": {"fillfactor": 75}},)
+    __table_args__ = ({"postgresql_with": {"fillfactor": 90}},)
 
     instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
     venue: Mapped[str]
@@ -74,3 +74,11 @@ class LatestQuote(Base):
     last_trade_size: Mapped[Decimal | None]
     last_trade_time: Mapped[datetime | None]
     received_at: Mapped[datetime]
+    room: Mapped[str | None] = mapped_column(server_default=" " * 48)
+    """Blanks in a new row, nothing once it has changed.
+
+    PostgreSQL searches a page for old versions of rows whenever less of it is free than the fill
+    factor asks for. Rows packed up to just that leave it so for ever: it would search at every
+    change. Where all rows have shrunk, there is room for twenty changes from one search to the next
+    (measured with a million markets: these changes take a quarter less time).
+    """
