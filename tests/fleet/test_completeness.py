@@ -121,11 +121,12 @@ def test_after_a_disconnect_all_trades_are_stored_and_an_audit_says_so(
         "a gap record for each connection",
     )
     wait_until_filled(fleet, "disconnect")
-    # One, or more: the trades may have moved to a connection that came back sooner.
+    # One, or more: the trades may have moved to a connection that came back sooner. Each counts
+    # the trades of its own time, and two may be of the same.
     gaps = trade_gaps(fleet, "disconnect")
     assert {gap["trades"]["state"] for gap in gaps} == {"backfilled"}
     assert max(gap["seconds"] for gap in gaps) >= AWAY_S
-    stored = sum(gap["trades"]["stored"] for gap in gaps)
+    stored = max(gap["trades"]["stored"] for gap in gaps)
     assert stored > 0, "no trade was made meanwhile: this proves nothing"
 
     # Everything until the last gap's end, with trades before them, in them and after them.
