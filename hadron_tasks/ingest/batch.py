@@ -30,6 +30,7 @@ from hadron_tasks.store.session import blames_the_data, is_transient
 from hadron_tasks.store.ticks import rows_of, write_ticks
 
 MOST_DEADLOCKS = 4
+"""How many a batch may lose, one after the other, before its frames go back to the stream."""
 AFTER_DEADLOCK_S = 0.1
 """Who lost a deadlock and asks again at once may have the rows before the other one wakes up to
 take them, and then both wait for each other again."""

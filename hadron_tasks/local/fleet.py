@@ -40,6 +40,7 @@ QUIET_S = 1.5
 PAUSED_S = 0.5
 """How old the simulators' pause must be: until then a last frame may be on its way."""
 QUIET_WITHIN_S = 60.0
+REDIS_ANSWER_S = 30.0
 
 Say = Callable[[str], None]
 
@@ -296,7 +297,7 @@ class Fleet:
         """Wait until the streamers have all that was sent before the pause, which is now."""
         paused_ns = time.time_ns()
         deadline = time.monotonic() + QUIET_WITHIN_S
-        with redis.Redis.from_url(self.redis_url, socket_timeout=30) as client:
+        with redis.Redis.from_url(self.redis_url, socket_timeout=REDIS_ANSWER_S) as client:
             while time.monotonic() < deadline:
                 streams = read_streams(client, self.options.venues)
                 reports = [one for stream in streams for one in stream.connections]
@@ -307,7 +308,7 @@ class Fleet:
     def _wait_until_drained(self, timeout_s: float = 120.0) -> bool:
         deadline = time.monotonic() + timeout_s
         said = 0.0
-        with redis.Redis.from_url(self.redis_url, socket_timeout=30) as client:
+        with redis.Redis.from_url(self.redis_url, socket_timeout=REDIS_ANSWER_S) as client:
             while time.monotonic() < deadline:
                 self.watch()
                 left = sum(one.backlog for one in read_streams(client, self.options.venues))
