@@ -17,7 +17,6 @@ from chaos.strikes import Striker
 from fleet.running_fleet import RunningFleet
 
 from hadron_tasks.feed_health import ConnectionState
-from hadron_tasks.status import read_streams
 
 pytestmark = pytest.mark.fleet
 
@@ -87,8 +86,7 @@ def test_everything_is_explained_after_a_storm(
 def is_calm(fleet: RunningFleet) -> bool:
     """Whether every connection is live and whole."""
     try:
-        with redis.Redis.from_url(fleet.redis_url, socket_timeout=5) as client:
-            streams = read_streams(client, fleet.options.venues)
+        streams = fleet.streams()
     except redis.RedisError:
         return False
     whole = [
@@ -103,8 +101,7 @@ def is_calm(fleet: RunningFleet) -> bool:
 def is_settled(fleet: RunningFleet) -> bool:
     """Whether everything received is stored, and no gap is open."""
     try:
-        with redis.Redis.from_url(fleet.redis_url, socket_timeout=5) as client:
-            backlog = sum(one.backlog for one in read_streams(client, fleet.options.venues))
+        backlog = sum(stream.backlog for stream in fleet.streams())
     except redis.RedisError:
         return False
     ((unsettled,),) = fleet.query(

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg2
+import redis
 from fleet.terminal import HADRON, PATIENCE_S
 
-from hadron_tasks.local.fleet import Fleet
+from hadron_tasks.local.fleet import REDIS_ANSWER_S, Fleet
 from hadron_tasks.local.reconcile import VenueAccount
+from hadron_tasks.status import StreamStatus, read_streams
 
 VENUES = ("kalshi", "polygon")
 
@@ -55,6 +57,15 @@ class RunningFleet(Fleet):
             "SELECT coalesce(sum(ticks), 0) FROM ingest_counts WHERE venue = %s", venue
         )
         return int(rows[0][0])
+
+    def streams(self) -> list[StreamStatus]:
+        """What streamers and workers tell of each venue's stream now.
+
+        Raises:
+            redis.RedisError: Redis is away.
+        """
+        with redis.Redis.from_url(self.redis_url, socket_timeout=REDIS_ANSWER_S) as client:
+            return read_streams(client, self.options.venues)
 
     def wait_until_flowing(self) -> None:
         """Wait until ticks of every venue are stored."""

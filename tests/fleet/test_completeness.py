@@ -10,11 +10,9 @@ from typing import Any
 
 import psycopg2
 import pytest
-import redis
 from fleet.running_fleet import RunningFleet
 
 from hadron_tasks.feed_health import ConnectionState
-from hadron_tasks.status import read_streams
 
 pytestmark = pytest.mark.fleet
 
@@ -38,8 +36,7 @@ def fleet(
 
 
 def live_connections(fleet: RunningFleet) -> int:
-    with redis.Redis.from_url(fleet.redis_url) as client:
-        (stream,) = read_streams(client, ["kalshi"])
+    (stream,) = fleet.streams()
     return sum(one.state is ConnectionState.LIVE for one in stream.connections)
 
 

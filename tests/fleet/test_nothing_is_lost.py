@@ -10,13 +10,11 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-import redis
 from fleet.running_fleet import VENUES, RunningFleet
 
 from hadron_tasks.feed_health import ConnectionHealth
 from hadron_tasks.ingest.latency import bucket_ms
 from hadron_tasks.local.reconcile import VenueAccount
-from hadron_tasks.status import read_streams
 
 pytestmark = pytest.mark.fleet
 
@@ -127,8 +125,7 @@ def kill_a_streamer_that_keeps_up(fleet: RunningFleet, venue: str) -> None:
     before: dict[str, ConnectionHealth] = {}
 
     def keeps_up() -> bool:
-        with redis.Redis.from_url(fleet.redis_url) as client:
-            (stream,) = read_streams(client, [venue])
+        (stream,) = (one for one in fleet.streams() if one.venue == venue)
         now = {one.connection: one for one in stream.connections}
         keeping_up = [name for name in now if name in before and is_quick(before[name], now[name])]
         before.update(now)
