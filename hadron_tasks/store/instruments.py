@@ -169,8 +169,10 @@ def ids_in_order(
     try:
         return list(map(known.__getitem__, tickers))  # nearly always: all at once
     except KeyError:
-        found = resolve_instruments(connection, cache, venue, set(tickers), describe)
-        return [found[ticker] for ticker in tickers]
+        ids = list(map(known.get, tickers))
+    unknown = {ticker for ticker, known_id in zip(tickers, ids, strict=True) if known_id is None}
+    found = resolve_instruments(connection, cache, venue, unknown, describe)
+    return [known_id or found[ticker] for ticker, known_id in zip(tickers, ids, strict=True)]
 
 
 def map_instruments(cursor: Cursor, instrument_ids: list[str]) -> None:
