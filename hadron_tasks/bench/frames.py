@@ -42,25 +42,33 @@ class FrameMix:
 
     def take(self, count: int) -> list[RawFrame]:
         """The next frames."""
-        return list(self._frames(count))
+        dice = self._dice()
+        return [self._frame(dice, self._market(dice), dice.random()) for _ in range(count)]
 
-    def _frames(self, count: int) -> Iterator[RawFrame]:
-        dice = random.Random(f"{self.seed}:{self._sent}")
-        for _ in range(count):
-            number = self._sent
-            self._sent += 1
-            at_ns = self.start_ns + number * BETWEEN_NS
-            ticker = market_ticker(self._market(dice))
-            kind = dice.random()
-            if kind < TICKER_SHARE:
-                data = _ticker(dice, ticker, number, at_ns // 1_000_000)
-            elif kind < TICKER_SHARE + DELTA_SHARE:
-                data = _delta(dice, ticker, number, at_ns // 1_000_000)
-            elif kind < TICKER_SHARE + DELTA_SHARE + TRADE_SHARE:
-                data = _trade(dice, ticker, at_ns // 1_000_000)
-            else:
-                data = _snapshot(dice, ticker, number)
-            yield RawFrame(data.encode(), at_ns + 20_000_000, CONNECTION)
+    def tickers(self, at_once: int) -> Iterator[list[RawFrame]]:
+        """The next frames, a ticker of each market, so many ``at_once``."""
+        for start in range(0, self.markets, at_once):
+            dice = self._dice()
+            markets = range(start, min(self.markets, start + at_once))
+            yield [self._frame(dice, market, 0.0) for market in markets]
+
+    def _dice(self) -> random.Random:
+        return random.Random(f"{self.seed}:{self._sent}")
+
+    def _frame(self, dice: random.Random, market: int, kind: float) -> RawFrame:
+        number = self._sent
+        self._sent += 1
+        at_ns = self.start_ns + number * BETWEEN_NS
+        ticker = market_ticker(market)
+        if kind < TICKER_SHARE:
+            data = _ticker(dice, ticker, number, at_ns // 1_000_000)
+        elif kind < TICKER_SHARE + DELTA_SHARE:
+            data = _delta(dice, ticker, number, at_ns // 1_000_000)
+        elif kind < TICKER_SHARE + DELTA_SHARE + TRADE_SHARE:
+            data = _trade(dice, ticker, at_ns // 1_000_000)
+        else:
+            data = _snapshot(dice, ticker, number)
+        return RawFrame(data.encode(), at_ns + 20_000_000, CONNECTION)
 
     def _market(self, dice: random.Random) -> int:
         # The logarithm of a Zipf-like rank is even.

@@ -16,7 +16,7 @@ from hadron_tasks.bench.pipeline import VENUE, Workers
 from hadron_tasks.bench.plan import Plan
 from hadron_tasks.bench.services import Services
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
-from hadron_tasks.store.partitions import partition_name
+from hadron_tasks.store.partitions import ensure_partitions, partition_name
 from hadron_tasks.venues.registry import rules_for
 
 WANTED = 0.8
@@ -43,21 +43,31 @@ def growth(plan: Plan, services: Services) -> Report:
 
 
 def _of_rows(plan: Plan, services: Services) -> Report:
-    """Stream to committed rows with so many rows in the partition that is written to."""
+    """Stream to committed rows with so many rows in the partition that is written to.
+
+    In turns: each number of rows has a day of its own.
+    """
     report = Report()
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     workers = Workers(services, 1)
+    mixes = []
     with workers.running(), services.connect() as connection:
-        # Not today: the rows that fill the partition and those that are measured must not meet.
-        noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-        mix = FrameMix(plan.markets, int((noon + timedelta(days=1)).timestamp() * 1e9))
-        workers.drain(None, mix.take(plan.frames))
-        for size in plan.rows:
-            plan.say(f"growth: {size:,} rows in the partition")
-            _fill(connection, noon + timedelta(days=1), size)
-            figure = Figure(f"1 worker, {size:,} rows in the partition")
-            for _ in range(plan.rounds):
+        _make_instruments(connection, plan.markets)
+        for number, size in enumerate(plan.rows, start=1):
+            plan.say(f"growth: {size:,} rows in a partition")
+            # Not today: the rows that fill the partition and those that are measured must not meet.
+            at = noon + timedelta(days=number)
+            # A seed of its own: no two tell of the same trade.
+            mixes.append(FrameMix(plan.markets, int(at.timestamp() * 1e9), seed=number))
+            _fill(connection, at, size)
+            report.figures.append(Figure(f"1 worker, {size:,} rows in the partition"))
+        _by_itself(connection, sql.SQL("CHECKPOINT"))
+        for mix in mixes:
+            workers.drain(None, mix.take(plan.frames))
+        for number in range(plan.rounds):
+            plan.say(f"growth: round {number + 1} of {plan.rounds}, by rows")
+            for mix, figure in zip(mixes, report.figures, strict=True):
                 workers.drain(figure, mix.take(plan.frames))
-            report.figures.append(figure)
     first, *others = report.figures
     report.verdicts += [Ratio(f"{one.name} / {first.name}", one, first, WANTED) for one in others]
     return report
@@ -84,9 +94,10 @@ class _Markets:
         )
 
     def warm_up(self, frames: int) -> None:
-        """Until the caches hold what they can hold."""
-        for _ in range(1 + 3 * self.count // frames):
-            self.workers.drain(None, self.mix.take(frames))
+        """Until the worker knows every market, and PostgreSQL a newest quote of each."""
+        for some in self.mix.tickers(frames):
+            self.workers.drain(None, some)
+        self.workers.drain(None, self.mix.take(frames))
 
     def memory(self) -> Figure:
         """The most that its worker has used."""
@@ -133,6 +144,7 @@ def _fill(connection: PgConnection, at: datetime, rows: int) -> None:
     """Put a partition of ``rows`` rows in the place of the day's own."""
     day = at.replace(hour=0)
     name = sql.Identifier(partition_name(at.date()))
+    ensure_partitions(connection, [at.date()])
     with connection, connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP TABLE {}").format(name))
         cursor.execute(_MAKE_FULL)
@@ -150,11 +162,15 @@ def _fill(connection: PgConnection, at: datetime, rows: int) -> None:
             ),
             (day, day + timedelta(days=1)),
         )
+    _by_itself(connection, sql.SQL("VACUUM ANALYZE {}").format(name))
+
+
+def _by_itself(connection: PgConnection, statement: sql.Composable) -> None:
+    """Run what cannot be part of a transaction."""
     connection.rollback()
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("VACUUM ANALYZE {}").format(name))
-        cursor.execute("CHECKPOINT")
+        cursor.execute(statement)
     connection.autocommit = False
 
 

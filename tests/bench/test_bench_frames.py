@@ -32,3 +32,12 @@ def test_the_mix_is_that_of_a_busy_connection() -> None:
 def test_the_same_frames_every_time() -> None:
     assert FrameMix(9, START_NS).take(100) == FrameMix(9, START_NS).take(100)
     assert FrameMix(9, START_NS, seed=2).take(100) != FrameMix(9, START_NS).take(100)
+
+
+def test_a_ticker_of_each_market() -> None:
+    mix = FrameMix(markets=7, start_ns=START_NS)
+    parts = [*mix.tickers(3), mix.take(4)]
+    assert [len(part) for part in parts] == [3, 3, 1, 4]
+    ticks = decode(rules_for("kalshi"), [frame for part in parts for frame in part]).found.ticks
+    assert len({tick.ticker for tick in ticks[:7] if tick.tick_type == "quote"}) == 7
+    assert len({(tick.ticker, tick.event_us, tick.event_key) for tick in ticks}) == 11
