@@ -227,8 +227,8 @@ def _crawl_schedule(venues: Collection[str]) -> dict[str, dict[str, Any]]:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _prepare_for_batches(**_: object) -> None:
-    # A drain's two threads hand over to each other often: with the usual 5 ms the one that writes
-    # waits that long for the other after every statement, a quarter of a drain's time.
+    # A drain's threads hand over to each other often: with the usual 5 ms one that writes waits
+    # that long for the one that computes after every statement, a quarter of a drain's time.
     sys.setswitchinterval(0.0005)
     # A batch makes tens of thousands of objects and drops them again, in no cycle: looking for
     # cycles after every 700 new ones took a tenth of a drain's time.

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 
 import psycopg2
 from psycopg2.errors import DeadlockDetected
@@ -34,6 +35,12 @@ MOST_DEADLOCKS = 4
 AFTER_DEADLOCK_S = 0.1
 """Who lost a deadlock and asks again at once may have the rows before the other one wakes up to
 take them, and then both wait for each other again."""
+
+_COMPUTING = Lock()
+"""Held while a batch is computed: one at a time in a process, whose interpreter runs one thread at
+a time. Batches that took turns every half a millisecond drove each other's data out of the
+processor's cache, and were all done at once, with nothing left to compute while PostgreSQL worked
+(measured: a frame took 12 to 18 % more of the process' time)."""
 
 
 @dataclass(slots=True)
@@ -78,7 +85,8 @@ class BatchWriter:
             StoreNotReady: The database cannot store anything; says what to do.
         """
         try:
-            decoded = decode(self._rules, entries)
+            with _COMPUTING:
+                decoded = decode(self._rules, entries)
             for _ in range(MOST_DEADLOCKS):
                 try:
                     return self._store(connection, decoded, frames=len(entries))
@@ -126,8 +134,9 @@ class BatchWriter:
         tickers = [tick.ticker for tick in found.ticks]
         ids, elsewhere = self._resolve(connection, tickers + subjects)
         self._partitions.ensure(connection, {day_number(tick.event_us) for tick in found.ticks})
-        rows = rows_of(zip(ids, found.ticks, strict=False))  # the subjects' ids follow
-        newest = newest_of(rows, elsewhere)
+        with _COMPUTING:
+            rows = rows_of(zip(ids, found.ticks, strict=False))  # the subjects' ids follow
+            newest = newest_of(rows, elsewhere)
         now = datetime.now(UTC)
         with connection, connection.cursor() as cursor:
             written = write_ticks(cursor, rows)

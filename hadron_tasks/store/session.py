@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from hadron_tasks.errors import ConfigurationError, StoreUnavailable
 
 CONNECT_TIMEOUT_S = 5
-KEPT_CONNECTIONS = 6
+KEPT_CONNECTIONS = 4
 """Connections that a process keeps once it has opened them: as many as a drain writes with. One
 beyond these is closed after each use."""
 

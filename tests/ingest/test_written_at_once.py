@@ -83,6 +83,37 @@ def test_a_server_lost_with_one_batch_costs_none(
     ]
 
 
+class HeldUpWriter(BatchWriter):
+    """Writes no batch before it is let go."""
+
+    let_go = threading.Event()
+    frames = 0
+
+    def write(self, connection: PgConnection, entries: Sequence[Entry]) -> Counts:
+        self.frames += len(entries)
+        assert self.let_go.wait(30)
+        return super().write(connection, entries)
+
+
+def test_a_drain_goes_on_with_others_while_one_batch_waits(
+    client: redis.Redis, connection: PgConnection, database_url: str
+) -> None:
+    frames = 20 * BATCH
+    for number in range(frames):
+        client.xadd(stream_key("kalshi"), frame_fields(quote_frame(number)))  # type: ignore[arg-type]
+    cache, rules = InstrumentCache(10), rules_for("kalshi")
+    held_up, free = HeldUpWriter(rules, cache, "test"), BatchWriter(rules, cache, "test")
+    drain = Drain(client, engine_for(database_url), [held_up, free], "kalshi", "test", batch=BATCH)
+    with ThreadPoolExecutor(1) as thread:
+        drained = thread.submit(drain.run, 60)
+        while client.xlen(stream_key("kalshi")) > max(1, held_up.frames):
+            assert not drained.done()
+            time.sleep(0.02)
+        held_up.let_go.set()
+        assert drained.result(30).ticks == frames
+    assert select(connection, "SELECT count(*) FROM ticks") == [(frames,)]
+
+
 def test_a_batch_that_waits_for_a_quote_holds_up_no_other(
     connection: PgConnection, database_url: str
 ) -> None:
