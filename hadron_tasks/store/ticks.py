@@ -94,21 +94,20 @@ def text_of(rows: Sequence[Row]) -> bytes:
 
 def _without_known_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
     """Drop trades whose id is stored; claim the ids of the others for this transaction."""
-    trades = {
-        (instrument_id, tick.trade_key): tick
-        for instrument_id, tick, _ in rows
-        if tick.trade_key is not None
-    }
+    given = [row for row in rows if row[1].trade_key is not None]
+    trades = {(instrument_id, tick.trade_key): tick for instrument_id, tick, _ in given}
     if not trades:
         return rows
     cursor.execute(
         _CLAIM_TRADES,
         (
-            [instrument_id for instrument_id, _ in trades],
-            [trade_key for _, trade_key in trades],
-            [copy_text.timestamp(tick.event_us) for tick in trades.values()],
+            _array(instrument_id for instrument_id, _ in trades),
+            _array(str(trade_key) for _, trade_key in trades),
+            _array(copy_text.timestamp(tick.event_us) for tick in trades.values()),
         ),
     )
+    if cursor.rowcount == len(given):
+        return rows  # nearly always: none is known, and none came twice
     claimed = set(cursor.fetchall())
     chosen = {key: tick for key, tick in trades.items() if key in claimed}
     # `is`: of one trade that came twice with different times, the one claimed is kept.
@@ -117,6 +116,14 @@ def _without_known_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
         for row in rows
         if row[1].trade_key is None or chosen.get((row[0], row[1].trade_key)) is row[1]
     ]
+
+
+def _array(values: Iterable[str]) -> str:
+    """Ids, numbers or times as the text of an array.
+
+    A list would be written out as an expression for each value, which PostgreSQL reads one by one.
+    """
+    return f"{{{','.join(values)}}}"
 
 
 def write_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
