@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import redis
-from quote_frames import CONNECTION, quote_frame
+from quote_frames import CONNECTION, append_quotes, quote_frame
 
 from hadron_tasks.frame_pack import MAX_FRAMES
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
 from hadron_tasks.ingest.drain import Drain
-from hadron_tasks.raw_stream import frame_fields, pack_fields, stream_key
+from hadron_tasks.raw_stream import pack_fields, stream_key
 from hadron_tasks.store.instruments import InstrumentCache
 from hadron_tasks.store.session import engine_for
 from hadron_tasks.venues.registry import rules_for
@@ -31,8 +31,7 @@ def test_no_read_is_much_larger_than_a_batch(
 ) -> None:
     # Single frames, as a quiet stream has them, and then full packs, as a backlog has them.
     singles, packs = 2000, 400
-    for number in range(singles):
-        client.xadd(stream_key("kalshi"), frame_fields(quote_frame(number)))  # type: ignore[arg-type]
+    append_quotes(client, singles)
     append_packs(client, singles, packs)
     taken: list[tuple[int, int]] = []
     read = StreamConsumer.read

@@ -15,13 +15,13 @@ import pytest
 import redis
 from psycopg2.errors import DeadlockDetected
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
-from quote_frames import KNOWN, quote_frame
+from quote_frames import KNOWN, append_quotes, quote_frame
 
 from hadron_tasks.errors import StoreUnavailable
 from hadron_tasks.ingest.batch import MOST_DEADLOCKS, BatchWriter
 from hadron_tasks.ingest.drain import Drain
 from hadron_tasks.market_watch import mapping
-from hadron_tasks.raw_stream import Entry, frame_fields, stream_key
+from hadron_tasks.raw_stream import Entry, stream_key
 from hadron_tasks.store.accounts import Counts
 from hadron_tasks.store.instruments import InstrumentCache, NewInstrument, instrument_id
 from hadron_tasks.store.session import engine_for
@@ -64,8 +64,7 @@ def test_a_server_lost_with_one_batch_costs_none(
     client: redis.Redis, connection: PgConnection, database_url: str
 ) -> None:
     frames = 40 * BATCH
-    for number in range(frames):
-        client.xadd(stream_key("kalshi"), frame_fields(quote_frame(number)))  # type: ignore[arg-type]
+    append_quotes(client, frames)
     cache, rules = InstrumentCache(10), rules_for("kalshi")
     engine = engine_for(database_url)
 
@@ -99,8 +98,7 @@ def test_a_drain_goes_on_with_others_while_one_batch_waits(
     client: redis.Redis, connection: PgConnection, database_url: str
 ) -> None:
     frames = 20 * BATCH
-    for number in range(frames):
-        client.xadd(stream_key("kalshi"), frame_fields(quote_frame(number)))  # type: ignore[arg-type]
+    append_quotes(client, frames)
     cache, rules = InstrumentCache(10), rules_for("kalshi")
     held_up, free = HeldUpWriter(rules, cache, "test"), BatchWriter(rules, cache, "test")
     drain = Drain(client, engine_for(database_url), [held_up, free], "kalshi", "test", batch=BATCH)
