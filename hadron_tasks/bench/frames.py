@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from hadron_tasks.raw_stream import RawFrame
@@ -18,6 +19,8 @@ BETWEEN_NS = 200_000
 """5,000 frames a second, by the exchange's clock."""
 LEVELS = 20
 CONNECTION = "kalshi-1"
+
+_Item = TypeVar("_Item")
 
 _CENTS = [f"0.{cents:02d}00" for cents in range(1, 100)]
 
@@ -47,9 +50,8 @@ class FrameMix:
 
     def tickers(self, at_once: int) -> Iterator[list[RawFrame]]:
         """The next frames, a ticker of each market, so many ``at_once``."""
-        for start in range(0, self.markets, at_once):
+        for markets in batches(range(self.markets), at_once):
             dice = self._dice()
-            markets = range(start, min(self.markets, start + at_once))
             yield [self._frame(dice, market, 0.0) for market in markets]
 
     def _dice(self) -> random.Random:
@@ -82,10 +84,10 @@ def market_ticker(number: int) -> str:
     return f"KXBTCD-26DEC{1 + number % 28:02d}17-T{50_000 + 250 * (number // 28)}.99"
 
 
-def batches(frames: Sequence[RawFrame], size: int) -> Iterator[Sequence[RawFrame]]:
-    """``frames`` in runs of ``size``."""
-    for start in range(0, len(frames), size):
-        yield frames[start : start + size]
+def batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    """``items`` in runs of ``size``."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _ticker(dice: random.Random, ticker: str, number: int, ms: int) -> str:

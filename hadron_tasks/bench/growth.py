@@ -16,7 +16,7 @@ from hadron_tasks.bench.pipeline import VENUE, Workers
 from hadron_tasks.bench.plan import Plan
 from hadron_tasks.bench.services import Services
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
-from hadron_tasks.store.partitions import ensure_partitions, partition_name
+from hadron_tasks.store.partitions import partition_name
 from hadron_tasks.venues.registry import rules_for
 
 WANTED = 0.8
@@ -144,9 +144,8 @@ def _fill(connection: PgConnection, at: datetime, rows: int) -> None:
     """Put a partition of ``rows`` rows in the place of the day's own."""
     day = at.replace(hour=0)
     name = sql.Identifier(partition_name(at.date()))
-    ensure_partitions(connection, [at.date()])
     with connection, connection.cursor() as cursor:
-        cursor.execute(sql.SQL("DROP TABLE {}").format(name))
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
         cursor.execute(_MAKE_FULL)
     for start in range(0, rows, _A_STATEMENT):
         with connection, connection.cursor() as cursor:

@@ -169,6 +169,7 @@ def ids_in_order(
     try:
         return list(map(known.__getitem__, tickers))  # nearly always: all at once
     except KeyError:
+        # Kept before others are put in: the cache may forget some of these to make room.
         ids = list(map(known.get, tickers))
     unknown = {ticker for ticker, known_id in zip(tickers, ids, strict=True) if known_id is None}
     found = resolve_instruments(connection, cache, venue, unknown, describe)
