@@ -86,7 +86,9 @@ class StreamConsumer:
         """
 
         def acknowledge_and_delete() -> None:
-            with self._client.pipeline(transaction=False) as pipeline:
+            # Both or neither: one that is acknowledged and still there is delivered to nobody, and
+            # would count as backlog for ever, should this process or Redis end in between.
+            with self._client.pipeline(transaction=True) as pipeline:
                 pipeline.xack(self._stream, GROUP, *entry_ids)
                 pipeline.xdel(self._stream, *entry_ids)
                 pipeline.execute()

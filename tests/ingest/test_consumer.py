@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from hadron_tasks.errors import StreamUnavailable
 from hadron_tasks.ingest import consumer as consumer_module
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer, forget_gone_consumers
 from hadron_tasks.local.redis_server import RedisServer
-from hadron_tasks.raw_stream import Entry, RawFrame, frame_fields, pack_fields, stream_key
+from hadron_tasks.raw_stream import GROUP, Entry, RawFrame, frame_fields, pack_fields, stream_key
 
 
 @pytest.fixture
@@ -44,6 +47,44 @@ def test_acknowledged_entries_are_gone(client: redis.Redis) -> None:
     reader.acknowledge([delivery.entry_id for delivery in reader.read(10, 10)])
     assert client.xlen(stream_key("kalshi")) == 0
     assert reader.read(10, 10) == []
+
+
+class Severed(redis.Connection):
+    """A connection that is lost when so many bytes were sent."""
+
+    def __init__(self, *args: Any, after: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._after = after
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        super().send_packed_command([b"".join(command)[: self._after]], check_health)
+        self.disconnect()
+        raise redis.ConnectionError("severed")
+
+
+def acknowledge_and_sever(client: redis.Redis, entry_ids: list[bytes], after: int) -> None:
+    options = client.connection_pool.connection_kwargs | {"lib_name": None, "lib_version": None}
+    pool = redis.ConnectionPool(Severed, after=after, **options | {"retry": Retry(NoBackoff(), 0)})
+    with pytest.raises(StreamUnavailable):
+        StreamConsumer(redis.Redis(connection_pool=pool), "kalshi", "one").acknowledge(entry_ids)
+    while len(client.client_list()) > 1:
+        time.sleep(0.001)
+
+
+def test_wherever_an_acknowledgement_breaks_off_no_entry_is_left_to_nobody(
+    client: redis.Redis,
+) -> None:
+    stream = stream_key("kalshi")
+    reader = StreamConsumer(client, "kalshi", "one")
+    outcomes = []
+    for after in range(400):
+        publish(client, 1)
+        taken = [delivery.entry_id for delivery in reader.read(1, 10)]
+        acknowledge_and_sever(client, taken, after)
+        left = client.xlen(stream), client.xpending(stream, GROUP)["pending"]  # type: ignore[index]
+        outcomes.append(left)
+        reader.acknowledge(taken)
+    assert set(outcomes) == {(1, 1), (0, 0)}
 
 
 def test_two_readers_share_the_entries(client: redis.Redis) -> None:
