@@ -9,32 +9,33 @@ import click
 from hadron_tasks import __version__
 from hadron_tasks.errors import ConfigurationError, HadronError
 
-COMMANDS = (
-    "up",
-    "status",
-    "ticks",
-    "book",
-    "gaps",
-    "backfill",
-    "audit",
-    "ticker",
-    "instruments",
-    "related",
-    "reconcile",
-    "arb",
-    "map",
-    "dlq",
-    "crawl",
-    "schedule",
-    "metrics",
-    "health",
-    "replay",
-    "simulate",
-    "db",
-    "bench",
-)
+COMMANDS = {
+    "up": "Run the whole fleet on this machine.",
+    "status": "Show connections, backlog, what is stored, and gaps.",
+    "ticks": "Show the recorded ticks of a ticker; follow them.",
+    "book": "Show an order book now, or as it was at a time.",
+    "gaps": "List the holes in the feeds.",
+    "backfill": "Fetch the trades of a time from an exchange.",
+    "audit": "Compare stored trades with the exchange's own.",
+    "ticker": "Say what tickers mean.",
+    "instruments": "Find instruments, and see all that is known of one.",
+    "related": "Show what belongs together with a market or event.",
+    "reconcile": "Compare a market's price with its underlying's.",
+    "arb": "See arbitrage that was found.",
+    "map": "Let a venue's name stand for another's instrument.",
+    "dlq": "See, retry and discard dead letters.",
+    "crawl": "Fetch series, events and markets; see how far it is.",
+    "schedule": "See and change when beat runs its tasks.",
+    "metrics": "Tell Prometheus what the fleet does.",
+    "health": "Ask whether a part of the fleet is well.",
+    "replay": "Send recorded frames through the raw stream again.",
+    "simulate": "Run simulated exchanges.",
+    "db": "Make and migrate the database.",
+    "bench": "Measure Hadron, and the floor under it.",
+}
 """In the order of the help. Each is a command of its name in the module of its name here, which
-is imported only when it is asked for: a health check is run often and should cost little."""
+is imported only when it is asked for: a health check is run often and should cost little, and the
+list of commands should be there at once."""
 
 
 class _HadronGroup(click.Group):
@@ -53,6 +54,14 @@ class _HadronGroup(click.Group):
         command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> object:
         try:
