@@ -16,9 +16,11 @@ from fleet.terminal import HADRON, PATIENCE_S
 
 from hadron_tasks.local.fleet import REDIS_ANSWER_S, Fleet
 from hadron_tasks.local.reconcile import VenueAccount
+from hadron_tasks.raw_stream import GROUP, stream_key
 from hadron_tasks.status import StreamStatus, read_streams
 
 VENUES = ("kalshi", "polygon")
+QUEUES = ("drain", "maintenance", "rest", "markets")
 
 
 class RunningFleet(Fleet):
@@ -119,8 +121,23 @@ class RunningFleet(Fleet):
         self.close()
 
     def tails(self) -> str:
-        """The last lines of every log, for a failing test."""
-        return "\n".join(
+        """What waits in Redis, and the last lines of every log, for a failing test."""
+        tails = (
             f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:])
             for path in sorted(self.logs.glob("*.log"))
         )
+        return "\n".join((self._waiting(), *tails))
+
+    def _waiting(self) -> str:
+        """The streams with their readers, and the queues."""
+        told = ["--- Redis"]
+        try:
+            with redis.Redis.from_url(self.redis_url, socket_timeout=REDIS_ANSWER_S) as client:
+                for stream in map(stream_key, self.options.venues):
+                    told.append(f"{stream}: {client.xlen(stream)} entries")
+                    told += map(str, client.xinfo_groups(stream))  # type: ignore[arg-type]
+                    told += map(str, client.xinfo_consumers(stream, GROUP))  # type: ignore[arg-type]
+                told += (f"{queue}: {client.llen(queue)} messages" for queue in QUEUES)
+        except redis.RedisError as error:
+            told.append(str(error))
+        return "\n".join(told)
