@@ -22,7 +22,7 @@ from hadron_tasks.store.backfills import BackfillRun, PageDone
 from hadron_tasks.store.feed_gaps import Gap, Recovered
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
 from hadron_tasks.store.latest_quotes import newest_of, write_latest
-from hadron_tasks.store.partitions import KnownPartitions, day_number
+from hadron_tasks.store.partitions import KnownPartitions
 from hadron_tasks.store.ticks import rows_of, write_trades
 from hadron_tasks.tick import HadronTick
 from hadron_tasks.venues.rest.errors import NotEntitled, RestError
@@ -109,7 +109,7 @@ class Pages:
         ids = resolve_instruments(
             connection, self._cache, self._rules.venue, tickers, self._rules.describe
         )
-        self._partitions.ensure(connection, {day_number(tick.event_us) for tick in ticks})
+        self._partitions.ensure(connection, [tick.event_us for tick in ticks])
         rows = rows_of((ids[tick.ticker], tick) for tick in ticks)
         with connection, connection.cursor() as cursor:
             if not backfills.hold(cursor, run):

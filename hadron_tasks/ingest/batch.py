@@ -26,7 +26,7 @@ from hadron_tasks.store.dead_letters import DeadFrame, resolve_letters, write_de
 from hadron_tasks.store.instruments import InstrumentCache, ids_in_order
 from hadron_tasks.store.latest_quotes import newest_of, write_latest
 from hadron_tasks.store.mapping import mapping_version
-from hadron_tasks.store.partitions import KnownPartitions, day_number
+from hadron_tasks.store.partitions import KnownPartitions
 from hadron_tasks.store.session import blames_the_data, is_transient
 from hadron_tasks.store.ticks import rows_of, write_ticks
 
@@ -133,7 +133,7 @@ class BatchWriter:
         subjects = [event.ticker for event in found.lifecycle if event.ticker is not None]
         tickers = [tick.ticker for tick in found.ticks]
         ids, elsewhere = self._resolve(connection, tickers + subjects)
-        self._partitions.ensure(connection, {day_number(tick.event_us) for tick in found.ticks})
+        self._partitions.ensure(connection, [tick.event_us for tick in found.ticks])
         with _COMPUTING:
             rows = rows_of(zip(ids, found.ticks, strict=False))  # the subjects' ids follow
             newest = newest_of(rows, elsewhere)

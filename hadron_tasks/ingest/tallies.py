@@ -18,7 +18,8 @@ class Tallies:
 
     def stored(self, found: Normalised, dead: list[DeadFrame]) -> None:
         """A batch was committed. Messages delivered again are counted again."""
-        types = Tally(str(tick.tick_type) for tick in found.ticks)
+        # As a list, and of the values: a generator of members takes four times as long.
+        types = Tally([tick.tick_type._value_ for tick in found.ticks])
         types.update(event.kind for event in found.lifecycle)
         for name, count in types.items():
             self._counts[Counter.NORMALISED, (self._venue, name)] += count

@@ -16,11 +16,6 @@ _DAY_US = 86_400_000_000
 _LOCK_ID = 7_241_002
 
 
-def day_number(event_us: int) -> int:
-    """The UTC day of a time in microseconds, as days since the Unix epoch."""
-    return event_us // _DAY_US
-
-
 def _day(number: int) -> date:
     return date(1970, 1, 1) + timedelta(days=number)
 
@@ -35,10 +30,15 @@ class KnownPartitions:
 
     def __init__(self) -> None:
         self._days: set[int] = set()
+        """As days since the Unix epoch."""
 
-    def ensure(self, connection: PgConnection, days: Iterable[int]) -> None:
-        """Make the partitions of ``days`` (see :func:`day_number`) that are not there."""
-        missing = set(days) - self._days
+    def ensure(self, connection: PgConnection, times_us: Iterable[int]) -> None:
+        """Make the partitions of these times' UTC days that are not there.
+
+        Args:
+            times_us: Microseconds since the Unix epoch; many may be of one day.
+        """
+        missing = {time_us // _DAY_US for time_us in times_us} - self._days
         if missing:
             ensure_partitions(connection, [_day(number) for number in sorted(missing)])
             self._days |= missing

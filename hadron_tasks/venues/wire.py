@@ -26,8 +26,8 @@ MAX_LISTED = 100
 # Market data is younger than the exchanges, and a time centuries ahead is a unit misread.
 EARLIEST_US = 1_262_304_000_000_000  # 2010-01-01
 LATEST_US = 4_102_444_800_000_000  # 2100-01-01
-_EARLIEST_MS = EARLIEST_US // 1_000
-_LATEST_MS = LATEST_US // 1_000
+EARLIEST_MS = EARLIEST_US // 1_000
+LATEST_MS = LATEST_US // 1_000
 
 _INT64 = 2**63
 _TOO_LARGE = 10**MAX_DIGITS
@@ -231,7 +231,7 @@ def time_us(value: Any, place: str) -> int:
     """
     found: int | None = None
     if type(value) is int:
-        if _EARLIEST_MS <= value < _LATEST_MS:  # what nearly every message sends
+        if EARLIEST_MS <= value < LATEST_MS:  # what nearly every message sends
             return value * 1_000
         found = _unix_us(value)
     elif type(value) is str and value:

@@ -12,7 +12,6 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from hadron_tasks.store.partitions import (
     DAYS_AHEAD,
     KnownPartitions,
-    day_number,
     drop_partitions_before,
     ensure_partitions,
     ensure_partitions_ahead,
@@ -44,7 +43,7 @@ def test_the_days_around_now_stand_ready(connection: PgConnection) -> None:
 def test_the_edges_of_a_day_fall_into_its_partition(connection: PgConnection) -> None:
     midnight_us = NOON_US // DAY_US * DAY_US
     edges = [tick(event_us=midnight_us), tick(event_us=midnight_us + DAY_US - 1)]
-    KnownPartitions().ensure(connection, {day_number(one.event_us) for one in edges})
+    KnownPartitions().ensure(connection, [one.event_us for one in edges])
     with connection, connection.cursor() as cursor:
         write_ticks(cursor, rows_of((INSTRUMENT, one) for one in edges))
         cursor.execute("SELECT count(*) FROM ticks_20261121")
@@ -86,7 +85,7 @@ def test_several_workers_need_the_same_new_day_at_once(
 
 def test_old_days_go_with_their_trade_ids(connection: PgConnection) -> None:
     days = [NOON_US, NOON_US + DAY_US]
-    KnownPartitions().ensure(connection, [day_number(day) for day in days])
+    KnownPartitions().ensure(connection, days)
     with connection, connection.cursor() as cursor:
         rows = [(INSTRUMENT, trade(f"t-{day}", event_us=day)) for day in days]
         write_ticks(cursor, rows_of(rows))

@@ -10,7 +10,7 @@ import pytest
 from factories import INSTRUMENT, NOON_US, OTHER_INSTRUMENT, tick, trade
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
-from hadron_tasks.store.partitions import KnownPartitions, day_number
+from hadron_tasks.store.partitions import KnownPartitions
 from hadron_tasks.store.ticks import rows_of, write_ticks
 from hadron_tasks.tick import HadronTick, TickType
 
@@ -20,7 +20,7 @@ Tick = tuple[str, HadronTick]
 
 @pytest.fixture(autouse=True)
 def _partition(connection: PgConnection) -> None:
-    KnownPartitions().ensure(connection, [day_number(NOON_US)])
+    KnownPartitions().ensure(connection, [NOON_US])
 
 
 def write(connection: PgConnection, ticks: list[Tick]) -> int:

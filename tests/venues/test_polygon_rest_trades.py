@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
-from hadron_tasks.store.partitions import KnownPartitions, day_number
+from hadron_tasks.store.partitions import KnownPartitions
 from hadron_tasks.store.ticks import rows_of, write_ticks
 from hadron_tasks.tick import HadronTick, TickType
 from hadron_tasks.venues.polygon.normalise import normalise
@@ -157,7 +157,7 @@ def test_one_that_cannot_be_read_takes_no_other_with_it(spoilt: dict[str, Any]) 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[PgConnection]:
     with closing(psycopg2.connect(database_url)) as opened:
-        KnownPartitions().ensure(opened, [day_number(NOON_MS * 1000)])
+        KnownPartitions().ensure(opened, [NOON_MS * 1000])
         yield opened
 
 

@@ -76,14 +76,14 @@ def read_delta_record(
     record: DeltaRecord, sequence: int | None, received_ns: int, via: str | None
 ) -> HadronTick:
     """The same of a message of today's form."""
-    metadata = {"market_id": wire.optional_text(record.market_id, "market_id"), "via": via}
+    metadata = {"market_id": record.market_id or None, "via": via}
     return _delta(
         fields.stated_price(record.price_dollars, "price_dollars"),
         wire.written_number(record.delta_fp, "delta_fp"),
         record.side,
         fields.said(metadata) or None,
-        wire.text(record.market_ticker, "market_ticker"),
-        fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
+        record.market_ticker,
+        record.event_us(received_ns),
         received_ns,
         sequence,
     )
@@ -161,14 +161,14 @@ def read_snapshot_record(
         no,
         fields.said(
             {
-                "market_id": wire.optional_text(record.market_id, "market_id"),
+                "market_id": record.market_id or None,
                 "via": via,
                 "yes": written_yes,
                 "no": written_no,
             }
         ),
-        wire.text(record.market_ticker, "market_ticker"),
-        fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
+        record.market_ticker,
+        record.event_us(received_ns),
         received_ns,
         sequence,
     )

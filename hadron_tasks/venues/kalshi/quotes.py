@@ -94,11 +94,10 @@ def read_ticker_record(record: TickerRecord, sequence: int | None, received_ns: 
     size, written_size = wire.written_quantity(record.last_trade_size_fp, "last_trade_size_fp")
     volume = wire.total(record.volume_fp, "volume_fp")
     open_interest = wire.total(record.open_interest_fp, "open_interest_fp")
-    dollar_volume = wire.total(record.dollar_volume, "dollar_volume")
-    dollar_open_interest = wire.total(record.dollar_open_interest, "dollar_open_interest")
+    dollar_volume, dollar_open_interest = record.dollar_volume, record.dollar_open_interest
     return _quote(
-        wire.text(record.market_ticker, "market_ticker"),
-        fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
+        record.market_ticker,
+        record.event_us(received_ns),
         joined_key(
             f"ticker\x1f{last[1]}\x1f{bid[1]}\x1f{ask[1]}\x1f{written_bid_size}\x1f"
             f"{written_ask_size}\x1f{written_size}\x1f{volume}\x1f{open_interest}\x1f"
@@ -113,11 +112,13 @@ def read_ticker_record(record: TickerRecord, sequence: int | None, received_ns: 
         ask,
         ask_size,
         {
-            "market_id": wire.optional_text(record.market_id, "market_id"),
+            "market_id": record.market_id or None,
             "volume": volume,
             "open_interest": open_interest,
-            "dollar_volume": dollar_volume,
-            "dollar_open_interest": dollar_open_interest,
+            "dollar_volume": None if dollar_volume is None else str(dollar_volume),
+            "dollar_open_interest": (
+                None if dollar_open_interest is None else str(dollar_open_interest)
+            ),
         },
     )
 

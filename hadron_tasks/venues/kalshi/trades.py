@@ -73,16 +73,15 @@ def read_trade_record(record: TradeRecord, sequence: int | None, received_ns: in
         fields.stated_price(record.yes_price_dollars, "yes_price_dollars"),
         fields.stated_price(record.no_price_dollars, "no_price_dollars"),
         wire.quantity(record.count_fp, "count_fp"),
-        wire.optional_text(record.taker_outcome_side, "taker_outcome_side")
-        or wire.optional_text(record.taker_side, "taker_side"),
-        wire.optional_text(record.trade_id, "trade_id"),
+        record.taker_outcome_side or record.taker_side or None,
+        record.trade_id or None,
         {
-            "market_id": wire.optional_text(record.market_id, "market_id"),
-            "taker_book_side": wire.optional_text(record.taker_book_side, "taker_book_side"),
+            "market_id": record.market_id or None,
+            "taker_book_side": record.taker_book_side or None,
             "is_block_trade": record.is_block_trade or None,
         },
-        wire.text(record.market_ticker, "market_ticker"),
-        fields.first_time_us(record.ts_ms, record.ts, record.time, received_ns),
+        record.market_ticker,
+        record.event_us(received_ns),
         received_ns,
         sequence,
     )

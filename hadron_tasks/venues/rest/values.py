@@ -27,7 +27,8 @@ _UNSET_YEAR = "0001-"
 class RestModel(BaseModel):
     """A part of an answer. Fields that are new to us are kept in ``model_extra``."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    # Built when first used: every process imports these, and few read an exchange's answers.
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
 def number(value: Any) -> Decimal | None:
