@@ -65,7 +65,8 @@ def decode(data: bytes) -> Any:
 
 def may_hold_nul(data: bytes) -> bool:
     """Whether a frame is worth looking through with :func:`reject_nul`: few are."""
-    return _NUL in data
+    # A single byte is found ten times as quickly, and few frames hold a backslash.
+    return b"\\" in data and _NUL in data
 
 
 def reject_nul(document: Any, place: str = "") -> None:
