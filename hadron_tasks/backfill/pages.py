@@ -23,7 +23,8 @@ from hadron_tasks.store.feed_gaps import Gap, Recovered
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
 from hadron_tasks.store.latest_quotes import newest_of, write_latest
 from hadron_tasks.store.partitions import KnownPartitions
-from hadron_tasks.store.ticks import rows_of, write_trades
+from hadron_tasks.store.tick_rows import rows_of
+from hadron_tasks.store.ticks import write_trades
 from hadron_tasks.tick import HadronTick
 from hadron_tasks.venues.rest.errors import NotEntitled, RestError
 
@@ -110,13 +111,14 @@ class Pages:
             connection, self._cache, self._rules.venue, tickers, self._rules.describe
         )
         self._partitions.ensure(connection, [tick.event_us for tick in ticks])
-        rows = rows_of((ids[tick.ticker], tick) for tick in ticks)
+        by_id = {(ids[tick.ticker], tick.event_key): tick for tick in ticks}
+        rows = rows_of((instrument_id, tick) for (instrument_id, _), tick in by_id.items())
         with connection, connection.cursor() as cursor:
             if not backfills.hold(cursor, run):
                 return None
-            new = write_trades(cursor, rows)
+            new = {trade: by_id[trade] for trade in write_trades(cursor, rows)}
             gaps = feed_gaps.gaps_of(cursor, run.id) if run.origin == "gap" else []
-            feed_gaps.add_recovered(cursor, _recovered(gaps, ticks, [tick for _, tick, _ in new]))
+            feed_gaps.add_recovered(cursor, _recovered(gaps, ticks, list(new.values())))
             done = PageDone(
                 following.ticker_number,
                 following.slice_from,
@@ -128,7 +130,8 @@ class Pages:
                 reason=answer.unreadable[0] if answer.unreadable else "",
             )
             backfills.advance(cursor, run, done)
-            write_latest(cursor, newest_of(new))
+            stored = rows_of((instrument_id, tick) for (instrument_id, _), tick in new.items())
+            write_latest(cursor, newest_of(stored.telling))
         return done
 
     def _failed(

@@ -13,7 +13,7 @@ from hadron_tasks.bench.frames import batches
 from hadron_tasks.bench.measure import Figure
 from hadron_tasks.raw_stream import RawFrame, frame_fields
 from hadron_tasks.store.copy_text import TICK_COLUMNS, copy_in
-from hadron_tasks.store.ticks import Row, text_of
+from hadron_tasks.store.tick_rows import text_of
 
 _COPY = f"COPY ticks ({', '.join(TICK_COLUMNS)}) FROM STDIN"
 _STREAM = "bench:floor"
@@ -21,11 +21,11 @@ _GROUP = "floor"
 
 
 def copy_ready_rows(
-    figure: Figure, connection: PgConnection, rows: Sequence[Row], batch: int
+    figure: Figure, connection: PgConnection, lines: Sequence[str], batch: int
 ) -> None:
     """COPY of rows whose text is made already, a transaction a batch, into the same table."""
-    texts = [text_of(rows[start : start + batch]) for start in range(0, len(rows), batch)]
-    with figure.timing(len(rows)):
+    texts = [text_of(some) for some in batches(lines, batch)]
+    with figure.timing(len(lines)):
         for text in texts:
             with connection, connection.cursor() as cursor:
                 copy_in(cursor, _COPY, text)

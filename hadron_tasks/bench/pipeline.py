@@ -21,7 +21,8 @@ from hadron_tasks.bench.processes import children, cpu_s, peak_mb
 from hadron_tasks.bench.services import Services
 from hadron_tasks.errors import HadronError
 from hadron_tasks.frame_pack import MAX_FRAMES
-from hadron_tasks.ingest.batch import BatchWriter, Decoded, decode
+from hadron_tasks.ingest.batch import BatchWriter
+from hadron_tasks.ingest.decode import Decoded, decode
 from hadron_tasks.pokes import DRAIN_QUEUE, DRAIN_TASK
 from hadron_tasks.raw_stream import (
     RawFrame,
@@ -31,7 +32,7 @@ from hadron_tasks.raw_stream import (
 )
 from hadron_tasks.settings import Settings
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
-from hadron_tasks.store.ticks import Row, rows_of
+from hadron_tasks.store.tick_rows import rows_of
 from hadron_tasks.venues.registry import rules_for
 
 VENUE = "kalshi"
@@ -42,14 +43,14 @@ LOOK_S = 0.01
 """Between two looks at the stream: each takes a tenth of a millisecond from who is measured."""
 
 
-def ready_rows(connection: PgConnection, frames: Sequence[RawFrame]) -> list[Row]:
-    """The ticks of frames, ready to be written."""
+def ready_rows(connection: PgConnection, frames: Sequence[RawFrame]) -> list[str]:
+    """The ticks of frames as lines of COPY text."""
     rules = rules_for(VENUE)
     ticks = decode(rules, frames).found.ticks
     cache = InstrumentCache(1_000_000)
     tickers = {tick.ticker for tick in ticks}
     ids = resolve_instruments(connection, cache, VENUE, tickers, rules.describe)
-    return rows_of((ids[tick.ticker], tick) for tick in ticks)
+    return rows_of((ids[tick.ticker], tick) for tick in ticks).lines
 
 
 def normalise(figure: Figure, frames: Sequence[RawFrame]) -> None:

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import time
-import traceback
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 
-import psycopg2
 from psycopg2.errors import DeadlockDetected
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
-from pydantic import ValidationError
 
-from hadron_tasks.errors import MalformedFrame, StoreNotReady
+from hadron_tasks.errors import StoreNotReady
+from hadron_tasks.ingest.decode import Decoded, decode, refused
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.ingest.tallies import Tallies
 from hadron_tasks.ingest.venue_rules import VenueRules
-from hadron_tasks.raw_stream import Entry, FeedGap, GapEntry, RawFrame
+from hadron_tasks.raw_stream import Entry
 from hadron_tasks.store import accounts, lifecycle
 from hadron_tasks.store.accounts import Counts
-from hadron_tasks.store.dead_letters import DeadFrame, resolve_letters, write_dead_frames
-from hadron_tasks.store.instruments import InstrumentCache, ids_in_order
-from hadron_tasks.store.latest_quotes import newest_of, write_latest
+from hadron_tasks.store.dead_letters import resolve_letters, write_dead_frames
+from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
+from hadron_tasks.store.latest_quotes import Newest, newest_of, write_latest
 from hadron_tasks.store.mapping import mapping_version
 from hadron_tasks.store.partitions import KnownPartitions
 from hadron_tasks.store.session import blames_the_data, is_transient
-from hadron_tasks.store.ticks import rows_of, write_ticks
+from hadron_tasks.store.tick_rows import TickRows
+from hadron_tasks.store.ticks import write_ticks
+from hadron_tasks.tick import HadronTick
+
+READ_AT_ONCE = 128
+"""Frames of which rows are made before the next are read: so few that all that is made of them on
+the way stays in the processor's cache (a whole batch at once takes a sixth longer)."""
 
 MOST_DEADLOCKS = 4
 """How many a batch may lose, one after the other, before its frames go back to the stream."""
@@ -44,16 +49,15 @@ processor's cache, and were all done at once, with nothing left to compute while
 
 
 @dataclass(slots=True)
-class Decoded:
-    """A batch after its frames were read, before anything is written."""
+class _Ready:
+    """A batch of which all is made that can be made before it is written."""
 
-    found: Normalised = field(default_factory=Normalised)
-    gaps: list[FeedGap] = field(default_factory=list)
-    dead: list[DeadFrame] = field(default_factory=list)
-    unknown: dict[str, tuple[int, bytes]] = field(default_factory=dict)
-    """Unknown message type to how many came and a frame that holds one."""
-    resolved: list[int] = field(default_factory=list)
-    """Dead letters whose frames, tried again, could be read."""
+    decoded: Decoded
+    """Without its ticks."""
+    rows: TickRows = field(default_factory=TickRows)
+    newest: Newest = field(default_factory=lambda: newest_of({}))
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the instruments that lifecycle messages are about, by ticker."""
 
 
 class BatchWriter:
@@ -85,16 +89,15 @@ class BatchWriter:
             StoreNotReady: The database cannot store anything; says what to do.
         """
         try:
-            with _COMPUTING:
-                decoded = decode(self._rules, entries)
+            ready = self._make_ready(connection, entries)
             for _ in range(MOST_DEADLOCKS):
                 try:
-                    return self._store(connection, decoded, frames=len(entries))
+                    return self._store(connection, ready, frames=len(entries))
                 except DeadlockDetected:
                     # With another batch that holds the same messages, received by another
                     # connection: that one goes on, and this one's are recognised after it.
                     time.sleep(AFTER_DEADLOCK_S)
-            return self._store(connection, decoded, frames=len(entries))
+            return self._store(connection, ready, frames=len(entries))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the rest
             self._give_up_if_hopeless(connection, error)
             # The one refusal that is nobody's fault: a partition or mapping that was dropped.
@@ -110,11 +113,11 @@ class BatchWriter:
     def _store_alone(self, connection: PgConnection, entry: Entry) -> Counts:
         """Try a refused frame once more by itself; refused again, it becomes a dead letter."""
         try:
-            return self._store(connection, decode(self._rules, [entry]), frames=1)
+            return self._store(connection, self._make_ready(connection, [entry]), frames=1)
         except Exception as error:  # noqa: BLE001 - kept with its frame
             self._give_up_if_hopeless(connection, error)
-            refused = _refused(self._rules.venue, entry, error)
-        return self._store(connection, refused, frames=1)
+            letter = refused(self._rules.venue, entry, error)
+        return self._store(connection, _Ready(letter), frames=1)
 
     def _give_up_if_hopeless(self, connection: PgConnection, error: Exception) -> None:
         """Raise unless storing less, or nothing of a frame but its dead letter, may succeed."""
@@ -127,46 +130,43 @@ class BatchWriter:
                 "or old, run: hadron db upgrade. Frames wait in the stream."
             ) from error
 
-    def _store(self, connection: PgConnection, decoded: Decoded, *, frames: int) -> Counts:
-        found = decoded.found
-        venue = self._rules.venue
-        subjects = [event.ticker for event in found.lifecycle if event.ticker is not None]
-        tickers = [tick.ticker for tick in found.ticks]
-        ids, elsewhere = self._resolve(connection, tickers + subjects)
-        self._partitions.ensure(connection, [tick.event_us for tick in found.ticks])
+    def _make_ready(self, connection: PgConnection, entries: Sequence[Entry]) -> _Ready:
+        """Read frames and make rows of them, a few at a time."""
+        venue, cache = self._rules.venue, self._cache
+        self._keep_up(connection)
+        known, elsewhere = cache.known(venue), cache.elsewhere(venue)
+        decoded, rows = Decoded(), TickRows()
+        unknown: defaultdict[str, list[HadronTick]] = defaultdict(list)
         with _COMPUTING:
-            rows = rows_of(zip(ids, found.ticks, strict=False))  # the subjects' ids follow
-            newest = newest_of(rows, elsewhere)
-        now = datetime.now(UTC)
-        with connection, connection.cursor() as cursor:
-            written = write_ticks(cursor, rows)
-            new_lifecycle = self._write_lifecycle(
-                cursor, found, dict(zip(subjects, ids[len(tickers) :], strict=True))
-            )
-            dead = write_dead_frames(cursor, decoded.dead)
-            resolve_letters(cursor, decoded.resolved)
-            accounts.add_gaps(cursor, decoded.gaps)
-            accounts.add_unknown(cursor, venue, now, decoded.unknown)
-            counts = Counts(
-                frames=frames,
-                ticks=written,
-                duplicates=len(rows) - written + len(found.lifecycle) - new_lifecycle,
-                lifecycle=new_lifecycle,
-                control=found.control,
-                unknown=sum(count for count, _ in decoded.unknown.values()),
-                dead_letters=dead,
-                gaps=len(decoded.gaps),
-            )
-            write_latest(cursor, newest)
-            # Last: every batch of this process waits for the one that holds this row.
-            accounts.add_counts(cursor, venue, self._worker, now, counts)
-        self.quoted.update(newest.instrument_ids)
-        self.tallies.stored(found, decoded.dead)
-        return counts
+            for start in range(0, len(entries), READ_AT_ONCE):
+                decode(self._rules, entries[start : start + READ_AT_ONCE], decoded)
+                ticks = decoded.found.ticks
+                self._partitions.ensure(connection, [tick.event_us for tick in ticks])
+                ids = list(map(known.get, [tick.ticker for tick in ticks]))
+                if unknown or None in ids:
+                    rows.add(_set_aside(ids, ticks, unknown))
+                else:
+                    rows.add(zip(ids, ticks, strict=True))  # type: ignore[arg-type]
+                ticks.clear()
+        subjects = {event.ticker for event in decoded.found.lifecycle if event.ticker is not None}
+        found: dict[str, str] = {}
+        if unknown or subjects:
+            found, also_elsewhere = self._look_up(connection, unknown.keys() | subjects)
+            elsewhere = {*elsewhere, *also_elsewhere}
+        with _COMPUTING:
+            rows.add((found[ticker], tick) for ticker in unknown for tick in unknown[ticker])
+            newest = newest_of(rows.telling, elsewhere)
+        self.tallies.looked_up(len(rows.lines) - len(unknown), len(unknown))
+        return _Ready(decoded, rows, newest, found)
 
-    def _resolve(
-        self, connection: PgConnection, tickers: Sequence[str]
-    ) -> tuple[list[str], Collection[str]]:
+    def _keep_up(self, connection: PgConnection) -> None:
+        """Forget the ids that are known here if the mapping was changed."""
+        with connection, connection.cursor() as cursor, self._cache.lock:
+            self._cache.keep_up(mapping_version(cursor))
+
+    def _look_up(
+        self, connection: PgConnection, tickers: Collection[str]
+    ) -> tuple[dict[str, str], Collection[str]]:
         """An instrument's id for each ticker, and the instruments that another venue prices."""
         venue, cache = self._rules.venue, self._cache
         # From the mapping's version to what was found in it: a thread that met a newer version in
@@ -174,15 +174,39 @@ class BatchWriter:
         with cache.lock:
             with connection, connection.cursor() as cursor:
                 cache.keep_up(mapping_version(cursor))
-            before = cache.missed
-            ids = ids_in_order(connection, cache, venue, tickers, self._rules.describe)
-            missed = cache.missed - before
-            elsewhere = cache.elsewhere(venue)
-        self.tallies.looked_up(len(tickers) - missed, missed)
-        return ids, elsewhere
+            found = resolve_instruments(connection, cache, venue, tickers, self._rules.describe)
+            return found, cache.elsewhere(venue)
 
-    def _write_lifecycle(self, cursor: Cursor, found: Normalised, ids: dict[str, str]) -> int:
-        """``ids``: of the instruments that it is about, by ticker."""
+    def _store(self, connection: PgConnection, ready: _Ready, *, frames: int) -> Counts:
+        decoded, found, rows = ready.decoded, ready.decoded.found, ready.rows
+        venue = self._rules.venue
+        now = datetime.now(UTC)
+        with connection, connection.cursor() as cursor:
+            written = write_ticks(cursor, rows)
+            new_lifecycle = self._write_lifecycle(cursor, found, ready.subjects)
+            dead = write_dead_frames(cursor, decoded.dead)
+            resolve_letters(cursor, decoded.resolved)
+            accounts.add_gaps(cursor, decoded.gaps)
+            accounts.add_unknown(cursor, venue, now, decoded.unknown)
+            counts = Counts(
+                frames=frames,
+                ticks=written,
+                duplicates=len(rows.lines) - written + len(found.lifecycle) - new_lifecycle,
+                lifecycle=new_lifecycle,
+                control=found.control,
+                unknown=sum(count for count, _ in decoded.unknown.values()),
+                dead_letters=dead,
+                gaps=len(decoded.gaps),
+            )
+            write_latest(cursor, ready.newest)
+            # Last: every batch of this process waits for the one that holds this row.
+            accounts.add_counts(cursor, venue, self._worker, now, counts)
+        self.quoted.update(ready.newest.instrument_ids)
+        self.tallies.stored(rows.types, found.lifecycle, decoded.dead)
+        return counts
+
+    def _write_lifecycle(self, cursor: Cursor, found: Normalised, ids: Mapping[str, str]) -> int:
+        """``ids``: of the instruments that it is about, by ticker, and perhaps of others."""
         if not found.lifecycle:
             return 0
         new = lifecycle.write_lifecycle(cursor, found.lifecycle)
@@ -198,65 +222,16 @@ class BatchWriter:
         return new
 
 
-def decode(rules: VenueRules, entries: Sequence[Entry]) -> Decoded:
-    """Normalise a batch's frames and read its gap records. Pure; never raises for a bad frame."""
-    decoded = Decoded()
-    found = decoded.found
-    normalise = rules.normalise
-    for entry in entries:
-        if isinstance(entry, GapEntry):
-            _read_gap(rules.venue, entry, decoded)
-            continue
-        try:
-            normalise(entry.data, entry.received_ns, found, entry.connection)
-            if entry.letter_id is not None:
-                decoded.resolved.append(entry.letter_id)
-        except MalformedFrame as error:
-            decoded.dead.append(
-                DeadFrame(rules.venue, entry, "MalformedFrame", error.reason, error.place)
-            )
-        except Exception as error:  # noqa: BLE001 - our own fault: the frame is kept for a retry
-            decoded.dead.append(
-                DeadFrame(
-                    rules.venue,
-                    entry,
-                    type(error).__name__,
-                    str(error),
-                    _fault_place(error),
-                    traceback.format_exc(),
-                )
-            )
-        if found.unknown:
-            for message_type, count in found.unknown.items():
-                before, sample = decoded.unknown.get(message_type, (0, entry.data))
-                decoded.unknown[message_type] = (before + count, sample)
-            found.unknown.clear()
-    return decoded
-
-
-def _read_gap(venue: str, entry: GapEntry, decoded: Decoded) -> None:
-    try:
-        decoded.gaps.append(FeedGap.model_validate_json(entry.data))
-    except ValidationError as error:
-        frame = RawFrame(entry.data, entry.received_ns, entry.connection)
-        decoded.dead.append(DeadFrame(venue, frame, "MalformedGapRecord", str(error)))
-
-
-def _fault_place(error: BaseException) -> str:
-    """The function that raised: what letters of one bug share, whatever the frame."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].name}" if frames else ""
-
-
-def _refused(venue: str, entry: Entry, error: Exception) -> Decoded:
-    """A batch of one frame that cannot be stored, as its dead letter."""
-    from_database = isinstance(error, psycopg2.Error)
-    letter = DeadFrame(
-        venue,
-        RawFrame(entry.data, entry.received_ns, entry.connection),
-        type(error).__name__,
-        str(error).strip(),
-        "postgresql" if from_database else _fault_place(error),
-        "" if from_database else "".join(traceback.format_exception(error)),
-    )
-    return Decoded(dead=[letter])
+def _set_aside(
+    ids: Iterable[str | None],
+    ticks: Iterable[HadronTick],
+    unknown: defaultdict[str, list[HadronTick]],
+) -> list[tuple[str, HadronTick]]:
+    """Ticks with their ids; those that have none, and all later ones of these, are set aside."""
+    known = []
+    for instrument_id, tick in zip(ids, ticks, strict=True):
+        if instrument_id is None or tick.ticker in unknown:
+            unknown[tick.ticker].append(tick)
+        else:
+            known.append((instrument_id, tick))
+    return known

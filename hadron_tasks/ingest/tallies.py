@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 
 from hadron_tasks.counters import Counter, Labelled
-from hadron_tasks.ingest.normalised import Normalised
+from hadron_tasks.ingest.normalised import LifecycleEvent
 from hadron_tasks.store.dead_letters import DeadFrame
 
 
@@ -16,11 +16,17 @@ class Tallies:
         self._venue = venue
         self._counts: Tally[Labelled] = Tally()
 
-    def stored(self, found: Normalised, dead: list[DeadFrame]) -> None:
-        """A batch was committed. Messages delivered again are counted again."""
-        # As a list, and of the values: a generator of members takes four times as long.
-        types = Tally([tick.tick_type._value_ for tick in found.ticks])
-        types.update(event.kind for event in found.lifecycle)
+    def stored(
+        self, ticks: Tally[str], lifecycle: list[LifecycleEvent], dead: list[DeadFrame]
+    ) -> None:
+        """A batch was committed. Messages delivered again are counted again.
+
+        Args:
+            ticks: How many of each type.
+            lifecycle: The messages about instruments and events themselves.
+            dead: The frames that cannot be stored.
+        """
+        types = ticks + Tally(event.kind for event in lifecycle)
         for name, count in types.items():
             self._counts[Counter.NORMALISED, (self._venue, name)] += count
         for error, count in Tally(letter.error_type for letter in dead).items():

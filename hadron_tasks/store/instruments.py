@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
@@ -83,8 +83,6 @@ class InstrumentCache:
         self._ids: dict[str, dict[str, str]] = {}
         self._elsewhere: dict[str, set[str]] = {}
         self._version: int | None = None
-        self.missed = 0
-        """How often a name was looked for and not known here."""
         self.lock = Lock()
         """Held from :meth:`keep_up` to the end of :func:`resolve_instruments` by who shares it."""
 
@@ -148,32 +146,12 @@ def resolve_instruments(
         else:
             found[ticker] = instrument_id
     if unknown:
-        cache.missed += len(unknown)
         looked_up, elsewhere = _look_up_or_create(connection, venue, unknown, describe)
         if elsewhere:
             cache.put_elsewhere(venue, elsewhere)
         cache.put(venue, looked_up)
         found.update(looked_up)
     return found
-
-
-def ids_in_order(
-    connection: PgConnection,
-    cache: InstrumentCache,
-    venue: str,
-    tickers: Sequence[str],
-    describe: Describe,
-) -> list[str]:
-    """As :func:`resolve_instruments`, an id for each ticker in its place, repeated ones too."""
-    known = cache.known(venue)
-    try:
-        return list(map(known.__getitem__, tickers))  # nearly always: all at once
-    except KeyError:
-        # Kept before others are put in: the cache may forget some of these to make room.
-        ids = list(map(known.get, tickers))
-    unknown = {ticker for ticker, known_id in zip(tickers, ids, strict=True) if known_id is None}
-    found = resolve_instruments(connection, cache, venue, unknown, describe)
-    return [known_id or found[ticker] for ticker, known_id in zip(tickers, ids, strict=True)]
 
 
 def map_instruments(cursor: Cursor, instrument_ids: list[str]) -> None:

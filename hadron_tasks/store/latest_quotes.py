@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.store.copy_text import NULL, TICK_COLUMNS, copy_in
-from hadron_tasks.store.ticks import Row
 from hadron_tasks.tick import TickType
 
-_TRADE, _BOOK_DELTA = TickType.TRADE, TickType.BOOK_DELTA
-# Tuples: a set would ask each for its hash, which an enumeration's member computes in Python.
-_QUOTING = (TickType.QUOTE, TickType.BOOK_SNAPSHOT)
-_PRICING = (TickType.QUOTE, TickType.TRADE, TickType.INDEX_VALUE, TickType.BAR)
+# As they stand in a line.
+_TRADE = TickType.TRADE.value
+_QUOTING = frozenset({TickType.QUOTE.value, TickType.BOOK_SNAPSHOT.value})
+_PRICING = frozenset({TickType.QUOTE.value, _TRADE, TickType.INDEX_VALUE.value, TickType.BAR.value})
 
 # Where a tick's own line tells what.
 _ID, _EVENT_TIME, _RECEIVED_AT, _VENUE, _TYPE, _PRICE, _SIZE, _BID = map(
@@ -61,17 +59,18 @@ _UPSERT = f"""
 """  # noqa: S608 - constants only
 
 
-def _picker(kind: TickType, *, priced: bool) -> Callable[[list[str]], tuple[str, ...]]:
+def _picker(kind: str, *, priced: bool) -> Callable[[list[str]], tuple[str, ...]]:
     """Picks what a tick tells of the newest state from its line's texts, by ``_COLUMNS``."""
     price = (_PRICE, _EVENT_TIME) if priced and kind in _PRICING else (_NOTHING,) * 2
     # A side that is absent is absent now: the whole quote replaces the one before.
     quote = (*range(_BID, _BID + 4), _EVENT_TIME) if kind in _QUOTING else (_NOTHING,) * 5
-    trade = (_PRICE, _SIZE, _EVENT_TIME) if kind is _TRADE else (_NOTHING,) * 3
+    trade = (_PRICE, _SIZE, _EVENT_TIME) if kind == _TRADE else (_NOTHING,) * 3
     return itemgetter(_ID, _VENUE, *price, *quote, *trade, _RECEIVED_AT)
 
 
 _PICK_PRICED, _PICK_UNPRICED = (
-    {kind.value: _picker(kind, priced=priced) for kind in TickType} for priced in (True, False)
+    {kind.value: _picker(kind.value, priced=priced) for kind in TickType}
+    for priced in (True, False)
 )
 
 
@@ -83,17 +82,18 @@ class Newest(NamedTuple):
     """As COPY text, in the order of ``_COLUMNS``."""
 
 
-def newest_of(rows: Iterable[Row], elsewhere: Collection[str] = frozenset()) -> Newest:
+def newest_of(
+    telling: Mapping[str, Sequence[str]], elsewhere: Collection[str] = frozenset()
+) -> Newest:
     """Find the newest price, quote and trade of each instrument.
 
     Args:
-        rows: In any order.
+        telling: Instrument's id to the lines of its ticks
+            (:attr:`~hadron_tasks.store.tick_rows.TickRows.telling`), of which the later counts
+            where two are of one time.
         elsewhere: Instruments whose prices another venue is trusted for: left out.
     """
-    told: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row[1].tick_type is not _BOOK_DELTA:
-            told[row[0]].append(row)
+    told = dict(telling)
     for instrument_id in elsewhere and told.keys() & elsewhere:
         del told[instrument_id]
     lines = "".join(["\t".join(_columns(about_one)) + "\n" for about_one in told.values()])
@@ -111,24 +111,28 @@ def write_latest(cursor: Cursor, newest: Newest) -> None:
         cursor.execute(_UPSERT)
 
 
-def _columns(rows: Sequence[Row]) -> Sequence[str]:
-    """The newest state as ticks of one instrument tell it."""
-    received = rows[0]
-    if len(rows) == 1:  # nearly always
+def _columns(lines: Sequence[str]) -> Sequence[str]:
+    """The newest state as the ticks of one instrument tell it, in the texts of their own lines.
+
+    To make the texts again would take as long as all else here.
+    """
+    received = _texts(lines[0])
+    if len(lines) == 1:  # nearly always
         return _told_by(received)
     price = quote = trade = None
-    price_us = quote_us = trade_us = received_ns = 0
-    for row in rows:
-        tick = row[1]
-        kind, event_us = tick.tick_type, tick.event_us
-        if kind in _QUOTING and (quote is None or event_us >= quote_us):
-            quote, quote_us = row, event_us
-        if kind is _TRADE and (trade is None or event_us >= trade_us):
-            trade, trade_us = row, event_us
-        if kind in _PRICING and tick.price is not None and (price is None or event_us >= price_us):
-            price, price_us = row, event_us
-        if tick.received_ns > received_ns:  # max() takes four times as long
-            received, received_ns = row, tick.received_ns
+    # Times as text, all of one form, are in order of time.
+    price_time = quote_time = trade_time = ""
+    for line in lines:
+        texts = _texts(line)
+        kind, event_time = texts[_TYPE], texts[_EVENT_TIME]
+        if kind in _QUOTING and event_time >= quote_time:
+            quote, quote_time = texts, event_time
+        if kind == _TRADE and event_time >= trade_time:
+            trade, trade_time = texts, event_time
+        if kind in _PRICING and texts[_PRICE] != NULL and event_time >= price_time:
+            price, price_time = texts, event_time
+        if texts[_RECEIVED_AT] > received[_RECEIVED_AT]:
+            received = texts
     columns = list(_told_by(received))
     for newest, part in ((price, _PRICE_PART), (quote, _QUOTE_PART), (trade, _TRADE_PART)):
         if newest is not None and newest is not received:
@@ -136,12 +140,13 @@ def _columns(rows: Sequence[Row]) -> Sequence[str]:
     return columns
 
 
-def _told_by(row: Row) -> tuple[str, ...]:
-    """The newest state as one tick tells it, in the texts of its own line.
-
-    To make them again would take as long as all else here.
-    """
-    texts = row[2].split("\t", _NOTHING)
+def _texts(line: str) -> list[str]:
+    texts = line.split("\t", _NOTHING)
     texts[_NOTHING] = NULL
+    return texts
+
+
+def _told_by(texts: list[str]) -> tuple[str, ...]:
+    """The newest state as one tick tells it."""
     pick = (_PICK_UNPRICED if texts[_PRICE] == NULL else _PICK_PRICED)[texts[_TYPE]]
     return pick(texts)

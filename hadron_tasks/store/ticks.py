@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
-from msgspec.structs import astuple
 from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.store import copy_text
-from hadron_tasks.tick import HadronTick
+from hadron_tasks.store.tick_rows import TickRows, Trade, text_of
 
-Row = tuple[str, HadronTick, str]
-"""A tick with its instrument's id and, made once for all that is written of it, its line of COPY
-text."""
+TradeId = tuple[str, int]
+"""Instrument's id and the trade's key."""
 
 _COLUMNS = ", ".join(copy_text.TICK_COLUMNS)
 _COPY_TICKS = f"COPY ticks ({_COLUMNS}) FROM STDIN"
@@ -49,19 +47,7 @@ _MOVE_CLAIMS = """
 """
 
 
-def rows_of(ticks: Iterable[tuple[str, HadronTick]]) -> list[Row]:
-    """Rows that are ready to be written.
-
-    Args:
-        ticks: Each with its instrument's id.
-    """
-    line = copy_text.tick_line
-    return [
-        (instrument_id, tick, line(instrument_id, *astuple(tick))) for instrument_id, tick in ticks
-    ]
-
-
-def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
+def write_ticks(cursor: Cursor, rows: TickRows) -> int:
     """Write the ticks that are not stored yet, in the cursor's open transaction.
 
     Returns:
@@ -70,52 +56,49 @@ def write_ticks(cursor: Cursor, rows: list[Row]) -> int:
     fresh = _without_known_trades(cursor, rows)
     if not fresh:
         return 0
-    lines = text_of(fresh)
+    text = text_of(fresh)
     cursor.execute("SAVEPOINT before_copy")
     try:
-        copy_text.copy_in(cursor, _COPY_TICKS, lines)
+        copy_text.copy_in(cursor, _COPY_TICKS, text)
     except errors.UniqueViolation:
         # Some rows are stored already, or stand twice in this batch: delivered again, or a feed
         # received by two connections.
         cursor.execute("ROLLBACK TO SAVEPOINT before_copy")
-        return _write_by_staging(cursor, lines)
+        return _write_by_staging(cursor, text)
     return len(fresh)
 
 
-def text_of(rows: Sequence[Row]) -> bytes:
-    """Rows as COPY text, in the order of :data:`~hadron_tasks.store.copy_text.TICK_COLUMNS`.
+def _without_known_trades(cursor: Cursor, rows: TickRows) -> list[str]:
+    """The lines without those of trades whose ids are stored; claims the ids of the others."""
+    trades = _by_id(rows.trades)
+    claimed = _claim(cursor, trades)
+    if len(claimed) == len(rows.trades):
+        return rows.lines  # nearly always: none is known, and none came twice
+    # Of one trade that came twice with different times, the one claimed is kept.
+    kept = {trades[one].at for one in claimed}
+    dropped = {trade.at for trade in rows.trades} - kept
+    return [line for at, line in enumerate(rows.lines) if at not in dropped]
 
-    Sorted, so by instrument and time: PostgreSQL finds the place in the index of one row near that
-    of the row before (measured: a fifth less of its time for a frame), and two batches with the
-    same rows take them in one order.
-    """
-    return "".join(sorted([line for _, _, line in rows])).encode()
+
+def _by_id(trades: Iterable[Trade]) -> dict[TradeId, Trade]:
+    return {(trade.instrument_id, trade.trade_key): trade for trade in trades}
 
 
-def _without_known_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
-    """Drop trades whose id is stored; claim the ids of the others for this transaction."""
-    given = [row for row in rows if row[1].trade_key is not None]
-    trades = {(instrument_id, tick.trade_key): tick for instrument_id, tick, _ in given}
+def _claim(cursor: Cursor, trades: Mapping[TradeId, Trade]) -> Collection[TradeId]:
+    """Claim the ids of trades for this transaction; returns those that were not known."""
     if not trades:
-        return rows
+        return ()
     cursor.execute(
         _CLAIM_TRADES,
         (
-            _array(instrument_id for instrument_id, _ in trades),
-            _array(str(trade_key) for _, trade_key in trades),
-            _array(copy_text.timestamp(tick.event_us) for tick in trades.values()),
+            _array(trade.instrument_id for trade in trades.values()),
+            _array(str(trade.trade_key) for trade in trades.values()),
+            _array(copy_text.timestamp(trade.event_us) for trade in trades.values()),
         ),
     )
-    if cursor.rowcount == len(given):
-        return rows  # nearly always: none is known, and none came twice
-    claimed = set(cursor.fetchall())
-    chosen = {key: tick for key, tick in trades.items() if key in claimed}
-    # `is`: of one trade that came twice with different times, the one claimed is kept.
-    return [
-        row
-        for row in rows
-        if row[1].trade_key is None or chosen.get((row[0], row[1].trade_key)) is row[1]
-    ]
+    if cursor.rowcount == len(trades):
+        return trades.keys()
+    return set(cursor.fetchall())
 
 
 def _array(values: Iterable[str]) -> str:
@@ -126,48 +109,51 @@ def _array(values: Iterable[str]) -> str:
     return f"{{{','.join(values)}}}"
 
 
-def write_trades(cursor: Cursor, rows: list[Row]) -> list[Row]:
+def write_trades(cursor: Cursor, rows: TickRows) -> set[TradeId]:
     """Write the trades that are not stored yet, in the cursor's open transaction.
 
     A trade whose id is known although its tick is gone is written again: unlike
     :func:`write_ticks`, which must be quick, this looks.
 
     Args:
-        rows: Each with a ``trade_key``.
+        rows: All of trades with an id.
 
     Returns:
         Those that were written.
     """
-    given = {(row[0], row[1].trade_key): row for row in rows}
-    fresh = _without_known_trades(cursor, list(given.values()))
-    for instrument_id, tick, _ in fresh:
-        del given[(instrument_id, tick.trade_key)]
-    fresh += _lost_ones(cursor, given)
+    trades = _by_id(rows.trades)
+    fresh = set(_claim(cursor, trades))
+    known = {one: trade for one, trade in trades.items() if one not in fresh}
+    fresh |= _lost_ones(cursor, known)
     if not fresh:
-        return []
+        return set()
     cursor.execute(_MAKE_STAGING)
-    copy_text.copy_in(cursor, _COPY_STAGING, text_of(fresh))
+    lines = (rows.lines[trades[one].at] for one in fresh)
+    copy_text.copy_in(cursor, _COPY_STAGING, text_of(lines))
     cursor.execute(_TRADES_FROM_STAGING)
-    written = set(cursor.fetchall())
-    return [row for row in fresh if (row[0], row[1].event_key) in written]
+    return set(cursor.fetchall())
 
 
-def _lost_ones(cursor: Cursor, known: dict[tuple[str, int | None], Row]) -> list[Row]:
+def _lost_ones(cursor: Cursor, known: Mapping[TradeId, Trade]) -> set[TradeId]:
     """Of trades whose ids are known, those whose ticks are gone; the claims move to these."""
     if not known:
-        return []
-    cursor.execute(_ORPHANS, ([each for each, _ in known], [key for _, key in known]))
-    lost = [known[identity] for identity in cursor.fetchall()]
+        return set()
+    cursor.execute(_ORPHANS, _identities(known))
+    lost = set(cursor.fetchall())
     if lost:
-        times = [copy_text.timestamp(tick.event_us) for _, tick, _ in lost]
-        cursor.execute(
-            _MOVE_CLAIMS, ([row[0] for row in lost], [row[1].trade_key for row in lost], times)
-        )
+        times = _array(copy_text.timestamp(known[one].event_us) for one in lost)
+        cursor.execute(_MOVE_CLAIMS, (*_identities(lost), times))
     return lost
 
 
-def _write_by_staging(cursor: Cursor, lines: bytes) -> int:
+def _identities(trades: Collection[TradeId]) -> tuple[str, str]:
+    """As two arrays, in one order."""
+    ids, keys = zip(*trades, strict=True)
+    return _array(ids), _array(map(str, keys))
+
+
+def _write_by_staging(cursor: Cursor, text: bytes) -> int:
     cursor.execute(_MAKE_STAGING)
-    copy_text.copy_in(cursor, _COPY_STAGING, lines)
+    copy_text.copy_in(cursor, _COPY_STAGING, text)
     cursor.execute(_FROM_STAGING)
     return int(cursor.rowcount)

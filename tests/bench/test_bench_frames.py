@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 from hadron_tasks.bench.frames import FrameMix
-from hadron_tasks.ingest.batch import decode
+from hadron_tasks.ingest.decode import decode
 from hadron_tasks.venues.registry import rules_for
 
 START_NS = 1_790_000_000_000_000_000

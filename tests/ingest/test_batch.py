@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.counters import Counter
 from hadron_tasks.errors import StoreNotReady
-from hadron_tasks.ingest.batch import BatchWriter
+from hadron_tasks.ingest.batch import READ_AT_ONCE, BatchWriter
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.ingest.venue_rules import VenueRules
 from hadron_tasks.raw_stream import Entry, FeedGap, GapCause, GapEntry, RawFrame, gap_fields
@@ -112,6 +113,33 @@ def test_the_newest_quote_is_at_hand(connection: PgConnection) -> None:
     )
     assert instruments == 40
     assert int(newest.timestamp() * 1000) == NOON_US // 1000 + 79
+
+
+def test_of_quotes_of_one_time_the_last_counts_of_known_and_of_new_instruments(
+    connection: PgConnection,
+) -> None:
+    writer = batch_writer()
+    writer.write(connection, [ticker_frame(0)])
+    writer.tallies.take()
+    names = ["KXTEST-26NOV21-T0", "KXTEST-26NOV21-T99", "KXTEST-26NOV21-T98"]
+    # Too many to be read at once, and the last name comes late.
+    entries = [
+        ticker_frame(
+            n,
+            market_ticker=names[n % 2 if n < 2 * READ_AT_ONCE else n % 3],
+            yes_bid_dollars=f"0.{n:04}",
+            ts_ms=NOON_US // 1000 + 1,
+        )
+        for n in range(3 * READ_AT_ONCE)
+    ]
+    assert writer.write(connection, entries).ticks == len(entries)
+    assert writer.tallies.take()[LOOKUPS, ("kalshi", "miss")] == 2
+    newest = rows(
+        connection,
+        "SELECT ticker, bid FROM latest_quotes JOIN instruments ON id = instrument_id ORDER BY bid",
+    )
+    last = len(entries) - 1
+    assert newest == [(names[n % 3], Decimal(f"0.{n:04}")) for n in (last - 2, last - 1, last)]
 
 
 def created(ticker: str, **more: Any) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from hadron_tasks.store.instruments import (
     InstrumentCache,
     NewInstrument,
-    ids_in_order,
     resolve_instruments,
 )
 
@@ -45,17 +44,6 @@ def test_the_same_ticker_is_the_same_instrument(connection: PgConnection) -> Non
 
 def test_an_id_is_the_same_in_every_database(connection: PgConnection) -> None:
     assert resolve(connection, ["KXA-1"])["KXA-1"] == str(describe("kalshi", "KXA-1").id)
-
-
-def test_a_batch_with_some_unknown_names_asks_for_those_alone(connection: PgConnection) -> None:
-    cache = InstrumentCache(100)
-    ids = resolve(connection, ["KXA-1", "KXA-2"], cache)
-    missed = cache.missed
-    batch = ["KXA-2", "KXA-3", "KXA-1", "KXA-3", "KXA-2"]
-    found = ids_in_order(connection, cache, "kalshi", batch, describe)
-    assert cache.missed - missed == 1
-    new = str(describe("kalshi", "KXA-3").id)
-    assert found == [ids["KXA-2"], new, ids["KXA-1"], new, ids["KXA-2"]]
 
 
 def test_a_mapping_made_by_hand_decides(connection: PgConnection) -> None:

@@ -10,7 +10,7 @@ from factories import INSTRUMENT, NOON_US, tick, trade
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.store.latest_quotes import newest_of, write_latest
-from hadron_tasks.store.ticks import rows_of
+from hadron_tasks.store.tick_rows import rows_of
 from hadron_tasks.tick import HadronTick, TickType
 
 
@@ -28,7 +28,7 @@ def latest(connection: PgConnection) -> tuple[object, ...]:
 
 def write(connection: PgConnection, *ticks: HadronTick) -> None:
     with connection, connection.cursor() as cursor:
-        write_latest(cursor, newest_of(rows_of((INSTRUMENT, one) for one in ticks)))
+        write_latest(cursor, newest_of(rows_of((INSTRUMENT, one) for one in ticks).telling))
 
 
 HISTORY = [

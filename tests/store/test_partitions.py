@@ -16,7 +16,8 @@ from hadron_tasks.store.partitions import (
     ensure_partitions,
     ensure_partitions_ahead,
 )
-from hadron_tasks.store.ticks import rows_of, write_ticks
+from hadron_tasks.store.tick_rows import rows_of
+from hadron_tasks.store.ticks import write_ticks
 
 DAY_US = 86_400_000_000
 

@@ -11,7 +11,8 @@ from factories import INSTRUMENT, NOON_US, OTHER_INSTRUMENT, tick, trade
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.store.partitions import KnownPartitions
-from hadron_tasks.store.ticks import rows_of, write_ticks
+from hadron_tasks.store.tick_rows import rows_of
+from hadron_tasks.store.ticks import write_ticks
 from hadron_tasks.tick import HadronTick, TickType
 
 Tick = tuple[str, HadronTick]

@@ -13,7 +13,7 @@ from reading import RECEIVED_NS, frames, one_tick, read
 
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
-from hadron_tasks.store.ticks import rows_of
+from hadron_tasks.store.tick_rows import rows_of
 from hadron_tasks.tick import HadronTick
 from hadron_tasks.venues.registry import VENUES, rules_for
 

@@ -20,7 +20,8 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from hadron_tasks.errors import MalformedFrame
 from hadron_tasks.ingest.normalised import Normalised
 from hadron_tasks.store.partitions import KnownPartitions
-from hadron_tasks.store.ticks import rows_of, write_ticks
+from hadron_tasks.store.tick_rows import rows_of
+from hadron_tasks.store.ticks import write_ticks
 from hadron_tasks.tick import HadronTick, TickType
 from hadron_tasks.venues.polygon.normalise import normalise
 from hadron_tasks.venues.polygon.rest_models import Trade
