@@ -102,7 +102,8 @@ class BatchWriter:
             self._give_up_if_hopeless(connection, error)
             # The one refusal that is nobody's fault: a partition or mapping that was dropped.
             self._partitions.forget()
-            self._cache.clear()
+            with self._cache.lock:
+                self._cache.clear()
             if len(entries) == 1:
                 return self._store_alone(connection, entries[0])
         middle = len(entries) // 2
@@ -133,8 +134,9 @@ class BatchWriter:
     def _make_ready(self, connection: PgConnection, entries: Sequence[Entry]) -> _Ready:
         """Read frames and make rows of them, a few at a time."""
         venue, cache = self._rules.venue, self._cache
-        self._keep_up(connection)
-        known, elsewhere = cache.known(venue), cache.elsewhere(venue)
+        with connection, connection.cursor() as cursor, cache.lock:
+            cache.keep_up(mapping_version(cursor))
+            known, elsewhere = cache.known(venue), cache.elsewhere(venue)
         decoded, rows = Decoded(), TickRows()
         unknown: defaultdict[str, list[HadronTick]] = defaultdict(list)
         with _COMPUTING:
@@ -158,11 +160,6 @@ class BatchWriter:
             newest = newest_of(rows.telling, elsewhere)
         self.tallies.looked_up(len(rows.lines) - len(unknown), len(unknown))
         return _Ready(decoded, rows, newest, found)
-
-    def _keep_up(self, connection: PgConnection) -> None:
-        """Forget the ids that are known here if the mapping was changed."""
-        with connection, connection.cursor() as cursor, self._cache.lock:
-            self._cache.keep_up(mapping_version(cursor))
 
     def _look_up(
         self, connection: PgConnection, tickers: Collection[str]

@@ -90,11 +90,16 @@ class InstrumentCache:
         return sum(map(len, self._ids.values()))
 
     def known(self, venue: str) -> Mapping[str, str]:
-        """The ids that are known here of a venue's instruments, by ticker."""
+        """The ids that are known here of a venue's instruments, by ticker.
+
+        What is learnt later is in it, too, until everything is forgotten: then it stays as it is.
+        """
         return self._ids.setdefault(venue, {})
 
-    def put(self, venue: str, ids: Mapping[str, str]) -> None:
-        """Remember ids by ticker."""
+    def put(self, venue: str, ids: Mapping[str, str], elsewhere: Iterable[str] = ()) -> None:
+        """Remember ids by ticker, and those of them whose prices another venue is trusted for."""
+        # These first: whoever finds an id here, in another thread, finds that too.
+        self._elsewhere.setdefault(venue, set()).update(elsewhere)
         known = self._ids.setdefault(venue, {})
         known.update(ids)
         while (surplus := len(self) - self._max_size) > 0:
@@ -103,12 +108,11 @@ class InstrumentCache:
                 del most[ticker]
 
     def elsewhere(self, venue: str) -> Collection[str]:
-        """The instruments met at ``venue`` whose prices another venue is trusted for."""
-        return self._elsewhere.get(venue, frozenset())
+        """The instruments met at ``venue`` whose prices another venue is trusted for.
 
-    def put_elsewhere(self, venue: str, instrument_ids: Iterable[str]) -> None:
-        """Remember that another venue is trusted for the prices of instruments."""
-        self._elsewhere.setdefault(venue, set()).update(instrument_ids)
+        Those of all that :meth:`known` holds, now and later.
+        """
+        return self._elsewhere.setdefault(venue, set())
 
     def keep_up(self, version: int) -> None:
         """Forget everything if the mapping's version is not the one that was seen last."""
@@ -147,9 +151,7 @@ def resolve_instruments(
             found[ticker] = instrument_id
     if unknown:
         looked_up, elsewhere = _look_up_or_create(connection, venue, unknown, describe)
-        if elsewhere:
-            cache.put_elsewhere(venue, elsewhere)
-        cache.put(venue, looked_up)
+        cache.put(venue, looked_up, elsewhere)
         found.update(looked_up)
     return found
 

@@ -57,6 +57,17 @@ def test_a_mapping_made_by_hand_decides(connection: PgConnection) -> None:
     assert resolve(connection, ["KXALIAS"]) == {"KXALIAS": mine}
 
 
+def test_who_is_reading_finds_what_is_learnt_meanwhile_until_all_is_forgotten() -> None:
+    cache = InstrumentCache(10)
+    known, elsewhere = cache.known("kalshi"), cache.elsewhere("kalshi")
+    cache.put("kalshi", {"KXA-1": "one", "KXA-2": "two"}, elsewhere=["two"])
+    assert (known, elsewhere) == ({"KXA-1": "one", "KXA-2": "two"}, {"two"})
+    cache.clear()
+    cache.put("kalshi", {"KXA-2": "another"})
+    assert (known["KXA-2"], elsewhere) == ("two", {"two"})
+    assert (cache.known("kalshi"), cache.elsewhere("kalshi")) == ({"KXA-2": "another"}, set())
+
+
 def test_a_full_cache_forgets_and_still_resolves(connection: PgConnection) -> None:
     cache = InstrumentCache(10)
     tickers = [f"KXA-{n}" for n in range(35)]
