@@ -116,6 +116,7 @@ class FaultyHandler(RequestHandler):
         if not isinstance(value, WrongQuery | HTTPError):
             super().log_exception(typ, value, tb)
 
-    def on_finish(self) -> None:
-        """Count what was answered."""
+    def finish(self, chunk: Any = None) -> asyncio.Future[None]:
+        """Answer; counted first, so that who has the answer finds it counted."""
         self.stats.by_status[self.get_status()] += 1
+        return super().finish(chunk)
