@@ -62,7 +62,7 @@ for themselves; and such as take so long that the run would end with one worker 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Heavy fleets run one at a time, from the start, on one test worker.
 
-    The other does all the rest meanwhile. The light fleets come last, on both; those of a module
+    The others do all the rest meanwhile. The light fleets come last, on all; those of a module
     that share a fleet on one.
     """
     order = {}
