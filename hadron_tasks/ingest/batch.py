@@ -150,14 +150,16 @@ class BatchWriter:
                 else:
                     rows.add(zip(ids, ticks, strict=True))  # type: ignore[arg-type]
                 ticks.clear()
+            newest = newest_of(rows.telling, elsewhere)
         subjects = {event.ticker for event in decoded.found.lifecycle if event.ticker is not None}
         found: dict[str, str] = {}
         if unknown or subjects:
             found, also_elsewhere = self._look_up(connection, unknown.keys() | subjects)
             elsewhere = {*elsewhere, *also_elsewhere}
-        with _COMPUTING:
-            rows.add((found[ticker], tick) for ticker in unknown for tick in unknown[ticker])
-            newest = newest_of(rows.telling, elsewhere)
+        if unknown:
+            with _COMPUTING:
+                rows.add((found[ticker], tick) for ticker in unknown for tick in unknown[ticker])
+                newest = newest_of(rows.telling, elsewhere)
         self.tallies.looked_up(len(rows.lines) - len(unknown), len(unknown))
         return _Ready(decoded, rows, newest, found)
 
