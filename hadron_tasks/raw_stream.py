@@ -2,11 +2,11 @@
 
 A stream entry is a frame as received, untouched, or a few frames of one connection side by side
 (:mod:`hadron_tasks.frame_pack`). Streamers append with XADD; drain tasks read as the consumer group
-``drain``, acknowledge after the database commit, and then delete, so the stream's length is the
-backlog. A consumer group alone gives at-least-once; the keys of :mod:`hadron_tasks.tick` make it
-exactly-once in the database. Publishers may therefore append a frame again, in whatever company,
-whenever they are not sure that Redis kept it, as long as its receive time, bytes and connection
-stay the same.
+``drain``, and after the database commit acknowledge and delete in one step, so the stream's length
+is the backlog. A consumer group alone gives at-least-once; the keys of :mod:`hadron_tasks.tick`
+make it exactly-once in the database. Publishers may therefore append a frame again, in whatever
+company, whenever they are not sure that Redis kept it, as long as its receive time, bytes and
+connection stay the same.
 """
 
 from __future__ import annotations
