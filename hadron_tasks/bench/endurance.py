@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from hadron_tasks.bench.floors import Commits
 from hadron_tasks.bench.measure import Bound, Figure, Report
 from hadron_tasks.bench.plan import Plan
 from hadron_tasks.bench.processes import cpu_s, resident_mb, with_children
@@ -30,6 +31,8 @@ class _Sample:
     frames: int
     cpu_s: float
     memory_mb: Mapping[str, float]
+    commit_ms: float
+    """What a commit by itself took meanwhile, 99 of 100."""
     at: float
 
 
@@ -61,12 +64,13 @@ def _steady(services: Services, rate: float, window_s: float) -> Report:
     services.redis().delete(latency_key(VENUE))
     try:
         fleet.start()
-        time.sleep(SETTLE_S)
-        samples = [_sample(services, fleet)]
-        for _ in range(WINDOWS):
-            time.sleep(window_s)
-            fleet.watch()
-            samples.append(_sample(services, fleet))
+        with Commits(services).running() as commits:
+            time.sleep(SETTLE_S)
+            samples = [_sample(services, fleet, commits)]
+            for _ in range(WINDOWS):
+                time.sleep(window_s)
+                fleet.watch()
+                samples.append(_sample(services, fleet, commits))
         fleet.finish()
     finally:
         fleet.close()
@@ -87,6 +91,9 @@ def _report(rate: float, samples: list[_Sample]) -> Report:
         report.figures.append(figure)
         if name in AT_MOST_MS:
             report.verdicts.append(Bound(figure.name, figure, AT_MOST_MS[name]))
+    floor = Figure(f"commit of one row meanwhile at {rate:,.0f}/s, p99", "ms")
+    floor.rounds = [after.commit_ms for _, after in windows]
+    report.figures.append(floor)
     first, last = samples[0], samples[-1]
     cost = Figure(f"CPU of the fleet at {rate:,.0f}/s", "s a million frames")
     cost.rounds = [(last.cpu_s - first.cpu_s) / max(1, last.frames - first.frames) * 1e6]
@@ -111,7 +118,7 @@ def _memory(rate: float, samples: list[_Sample]) -> Report:
     return Report([largest, growth], [Bound(growth.name, growth, MEMORY_GROWTH_MB)])
 
 
-def _sample(services: Services, fleet: Fleet) -> _Sample:
+def _sample(services: Services, fleet: Fleet, commits: Commits) -> _Sample:
     client = services.redis()
     (stream,) = read_streams(client, (VENUE,))
     pids = {
@@ -125,5 +132,6 @@ def _sample(services: Services, fleet: Fleet) -> _Sample:
         frames=stream.frames,
         cpu_s=sum(map(cpu_s, pids.values())),
         memory_mb={name: resident_mb(pid) for name, pid in pids.items()},
+        commit_ms=commits.take_p99_ms(),
         at=time.perf_counter(),
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -11,6 +14,7 @@ from redis import Redis
 
 from hadron_tasks.bench.frames import batches
 from hadron_tasks.bench.measure import Figure
+from hadron_tasks.bench.services import Services
 from hadron_tasks.raw_stream import RawFrame, frame_fields
 from hadron_tasks.store.copy_text import TICK_COLUMNS, copy_in
 from hadron_tasks.store.tick_rows import text_of
@@ -18,6 +22,7 @@ from hadron_tasks.store.tick_rows import text_of
 _COPY = f"COPY ticks ({', '.join(TICK_COLUMNS)}) FROM STDIN"
 _STREAM = "bench:floor"
 _GROUP = "floor"
+COMMIT_EVERY_S = 0.05
 
 
 def copy_ready_rows(
@@ -64,3 +69,41 @@ def decode_json(figure: Figure, frames: Sequence[RawFrame]) -> None:
     with figure.timing(len(frames)):
         for frame in frames:
             json.loads(frame.data)
+
+
+class Commits:
+    """Commits a row of its own every :data:`COMMIT_EVERY_S`, in a thread, beside what is measured.
+
+    What is committed meanwhile can take no less: where the disk stands still, so does everything.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._took_ms: list[float] = []
+        self._ended = threading.Event()
+
+    @contextmanager
+    def running(self) -> Iterator[Commits]:
+        """Begun on entry, ended on exit."""
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._ended.set()
+            thread.join()
+
+    def take_p99_ms(self) -> float:
+        """What 99 of 100 commits since the last call took at most, milliseconds."""
+        took, self._took_ms = sorted(self._took_ms), []
+        return took[len(took) * 99 // 100] if took else 0.0
+
+    def _run(self) -> None:
+        with self._services.connect() as connection:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("CREATE TABLE IF NOT EXISTS bench_commits (at timestamptz)")
+            while not self._ended.wait(COMMIT_EVERY_S):
+                began = time.perf_counter()
+                with connection, connection.cursor() as cursor:
+                    cursor.execute("INSERT INTO bench_commits VALUES (now())")
+                self._took_ms.append((time.perf_counter() - began) * 1000)
