@@ -56,6 +56,11 @@ class Severed(redis.Connection):
         super().__init__(*args, **options)
         self._after = after
 
+    def on_connect(self) -> None:
+        """Known to the server before anything is severed: so when it is gone, can be seen."""
+        super().send_packed_command(self.pack_command("PING"))
+        self.read_response()
+
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         super().send_packed_command([b"".join(command)[: self._after]], check_health)
         self.disconnect()
