@@ -31,8 +31,8 @@ class _Sample:
     frames: int
     cpu_s: float
     memory_mb: Mapping[str, float]
-    commit_ms: float
-    """What a commit by itself took meanwhile, 99 of 100."""
+    commits: Mapping[int, int]
+    """What commits of one row took."""
     at: float
 
 
@@ -85,14 +85,12 @@ def _report(rate: float, samples: list[_Sample]) -> Report:
     report.figures.append(received)
     for name, share in QUANTILES.items():
         figure = Figure(f"receive to commit at {rate:,.0f}/s, {name}", "ms")
-        for before, after in windows:
-            counts = {k: n - before.latency.get(k, 0) for k, n in after.latency.items()}
-            figure.rounds.append(quantile_ms(counts, share) or 0.0)
+        figure.rounds = [_quantile_ms(a.latency, b.latency, share) for a, b in windows]
         report.figures.append(figure)
         if name in AT_MOST_MS:
             report.verdicts.append(Bound(figure.name, figure, AT_MOST_MS[name]))
     floor = Figure(f"commit of one row meanwhile at {rate:,.0f}/s, p99", "ms")
-    floor.rounds = [after.commit_ms for _, after in windows]
+    floor.rounds = [_quantile_ms(a.commits, b.commits, QUANTILES["p99"]) for a, b in windows]
     report.figures.append(floor)
     first, last = samples[0], samples[-1]
     cost = Figure(f"CPU of the fleet at {rate:,.0f}/s", "s a million frames")
@@ -100,6 +98,12 @@ def _report(rate: float, samples: list[_Sample]) -> Report:
     report.figures.append(cost)
     report.add(_memory(rate, samples))
     return report
+
+
+def _quantile_ms(before: Mapping[int, int], after: Mapping[int, int], share: float) -> float:
+    """Of the latencies that were counted between two looks."""
+    counts = {bucket: count - before.get(bucket, 0) for bucket, count in after.items()}
+    return quantile_ms(counts, share) or 0.0
 
 
 def _memory(rate: float, samples: list[_Sample]) -> Report:
@@ -132,6 +136,6 @@ def _sample(services: Services, fleet: Fleet, commits: Commits) -> _Sample:
         frames=stream.frames,
         cpu_s=sum(map(cpu_s, pids.values())),
         memory_mb={name: resident_mb(pid) for name, pid in pids.items()},
-        commit_ms=commits.take_p99_ms(),
+        commits=commits.latency.copy(),
         at=time.perf_counter(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
@@ -15,6 +16,7 @@ from redis import Redis
 from hadron_tasks.bench.frames import batches
 from hadron_tasks.bench.measure import Figure
 from hadron_tasks.bench.services import Services
+from hadron_tasks.ingest.latency import histogram
 from hadron_tasks.raw_stream import RawFrame, frame_fields
 from hadron_tasks.store.copy_text import TICK_COLUMNS, copy_in
 from hadron_tasks.store.tick_rows import text_of
@@ -22,7 +24,7 @@ from hadron_tasks.store.tick_rows import text_of
 _COPY = f"COPY ticks ({', '.join(TICK_COLUMNS)}) FROM STDIN"
 _STREAM = "bench:floor"
 _GROUP = "floor"
-COMMIT_EVERY_S = 0.05
+COMMIT_EVERY_NS = 50_000_000
 
 
 def copy_ready_rows(
@@ -72,7 +74,7 @@ def decode_json(figure: Figure, frames: Sequence[RawFrame]) -> None:
 
 
 class Commits:
-    """Commits a row of its own every :data:`COMMIT_EVERY_S`, in a thread, beside what is measured.
+    """Commits a row of its own every :data:`COMMIT_EVERY_NS`, in a thread, beside what is measured.
 
     What is committed meanwhile can take no less: where the disk stands still, so does everything.
     One that is held up by the one before is timed from when it was due, as a frame is from when it
@@ -81,8 +83,9 @@ class Commits:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._took_ms: list[float] = []
         self._ended = threading.Event()
+        self.latency: Counter[int] = Counter()
+        """From when each was due to its end, as :func:`~hadron_tasks.ingest.latency.histogram`."""
 
     @contextmanager
     def running(self) -> Iterator[Commits]:
@@ -95,18 +98,13 @@ class Commits:
             self._ended.set()
             thread.join()
 
-    def take_p99_ms(self) -> float:
-        """What 99 of 100 commits since the last call took at most, milliseconds."""
-        took, self._took_ms = sorted(self._took_ms), []
-        return took[len(took) * 99 // 100] if took else 0.0
-
     def _run(self) -> None:
         with self._services.connect() as connection:
             with connection, connection.cursor() as cursor:
                 cursor.execute("CREATE TABLE IF NOT EXISTS bench_commits (at timestamptz)")
-            due = time.perf_counter()
-            while not self._ended.wait(max(0.0, due - time.perf_counter())):
+            due_ns = time.time_ns()
+            while not self._ended.wait(max(0.0, (due_ns - time.time_ns()) / 1e9)):
                 with connection, connection.cursor() as cursor:
                     cursor.execute("INSERT INTO bench_commits VALUES (now())")
-                self._took_ms.append((time.perf_counter() - due) * 1000)
-                due += COMMIT_EVERY_S
+                self.latency.update(histogram([(due_ns, 1)], time.time_ns()))
+                due_ns += COMMIT_EVERY_NS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -33,7 +34,7 @@ from hadron_tasks.tick import HadronTick
 
 READ_AT_ONCE = 128
 """Frames of which rows are made before the next are read: so few that all that is made of them on
-the way stays in the processor's cache (a whole batch at once takes a sixth longer)."""
+the way stays in the processor's cache."""
 
 MOST_DEADLOCKS = 4
 """How many a batch may lose, one after the other, before its frames go back to the stream."""
@@ -134,8 +135,7 @@ class BatchWriter:
     def _make_ready(self, connection: PgConnection, entries: Sequence[Entry]) -> _Ready:
         """Read frames and make rows of them, a few at a time."""
         venue, cache = self._rules.venue, self._cache
-        with connection, connection.cursor() as cursor, cache.lock:
-            cache.keep_up(mapping_version(cursor))
+        with self._cache_kept_up(connection):
             known, elsewhere = cache.known(venue), cache.elsewhere(venue)
         decoded, rows = Decoded(), TickRows()
         unknown: defaultdict[str, list[HadronTick]] = defaultdict(list)
@@ -168,13 +168,19 @@ class BatchWriter:
     ) -> tuple[dict[str, str], Collection[str]]:
         """An instrument's id for each ticker, and the instruments that another venue prices."""
         venue, cache = self._rules.venue, self._cache
-        # From the mapping's version to what was found in it: a thread that met a newer version in
-        # between would be left with what is true no more.
-        with cache.lock:
-            with connection, connection.cursor() as cursor:
-                cache.keep_up(mapping_version(cursor))
+        with self._cache_kept_up(connection):
             found = resolve_instruments(connection, cache, venue, tickers, self._rules.describe)
             return found, cache.elsewhere(venue)
+
+    @contextmanager
+    def _cache_kept_up(self, connection: PgConnection) -> Iterator[None]:
+        """The cache, as new as the mapping, and nobody else's meanwhile."""
+        # From the mapping's version to what was found in it: a thread that met a newer version in
+        # between would be left with what is true no more.
+        with self._cache.lock:
+            with connection, connection.cursor() as cursor:
+                self._cache.keep_up(mapping_version(cursor))
+            yield
 
     def _store(self, connection: PgConnection, ready: _Ready, *, frames: int) -> Counts:
         decoded, found, rows = ready.decoded, ready.decoded.found, ready.rows

@@ -93,9 +93,7 @@ def newest_of(
             where two are of one time.
         elsewhere: Instruments whose prices another venue is trusted for: left out.
     """
-    told = dict(telling)
-    for instrument_id in elsewhere and told.keys() & elsewhere:
-        del told[instrument_id]
+    told = {each: lines for each, lines in telling.items() if each not in elsewhere}
     lines = "".join(["\t".join(_columns(about_one)) + "\n" for about_one in told.values()])
     return Newest(list(told), lines.encode())
 

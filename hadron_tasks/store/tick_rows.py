@@ -30,8 +30,8 @@ class TickRows:
     """Rows of ``ticks``, as lines of COPY text.
 
     The ticks themselves are not kept. Made, written out and dropped a few at a time they never
-    leave the processor's cache: a batch that makes all its ticks first takes a sixth longer
-    (measured), and far more memory.
+    leave the processor's cache. A worker that made all ticks of a batch first took 2 to 11 % more
+    of its time for a frame (measured), and 17 MB more.
     """
 
     lines: list[str] = field(default_factory=list)

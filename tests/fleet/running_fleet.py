@@ -14,13 +14,16 @@ import psycopg2
 import redis
 from fleet.terminal import HADRON, PATIENCE_S
 
+from hadron_tasks.app import MAINTENANCE_QUEUE, MARKETS_QUEUE, REST_QUEUE
 from hadron_tasks.local.fleet import REDIS_ANSWER_S, Fleet
 from hadron_tasks.local.reconcile import VenueAccount
+from hadron_tasks.pokes import DRAIN_QUEUE
 from hadron_tasks.raw_stream import GROUP, stream_key
 from hadron_tasks.status import StreamStatus, read_streams
+from hadron_tasks.worker_health import queue_lengths
 
 VENUES = ("kalshi", "polygon")
-QUEUES = ("drain", "maintenance", "rest", "markets")
+QUEUES = (DRAIN_QUEUE, MAINTENANCE_QUEUE, REST_QUEUE, MARKETS_QUEUE)
 
 
 class RunningFleet(Fleet):
@@ -137,7 +140,7 @@ class RunningFleet(Fleet):
                     told.append(f"{stream}: {client.xlen(stream)} entries")
                     told += map(str, client.xinfo_groups(stream))  # type: ignore[arg-type]
                     told += map(str, client.xinfo_consumers(stream, GROUP))  # type: ignore[arg-type]
-                told += (f"{queue}: {client.llen(queue)} messages" for queue in QUEUES)
+                told.append(f"messages in queues: {queue_lengths(client, QUEUES)}")
         except redis.RedisError as error:
             told.append(str(error))
         return "\n".join(told)

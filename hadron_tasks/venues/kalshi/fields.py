@@ -76,8 +76,7 @@ def stated_price(words: str | None, place: str) -> StatedPrice:
     """The same of a text in dollars: what :func:`price` says where ``place`` is such a text."""
     if not words:
         return None, None
-    found = _price_of(words)
-    return (dollars_of(words, place) if found is None else found[0]), words
+    return written_price(words, place)[0], words
 
 
 def written_price(words: str, place: str) -> wire.Written:

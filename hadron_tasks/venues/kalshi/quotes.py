@@ -94,7 +94,8 @@ def read_ticker_record(record: TickerRecord, sequence: int | None, received_ns: 
     size, written_size = wire.written_quantity(record.last_trade_size_fp, "last_trade_size_fp")
     volume = wire.total(record.volume_fp, "volume_fp")
     open_interest = wire.total(record.open_interest_fp, "open_interest_fp")
-    dollar_volume, dollar_open_interest = record.dollar_volume, record.dollar_open_interest
+    dollar_volume = wire.total(record.dollar_volume, "dollar_volume")
+    dollar_open_interest = wire.total(record.dollar_open_interest, "dollar_open_interest")
     return _quote(
         record.market_ticker,
         record.event_us(received_ns),
@@ -115,10 +116,8 @@ def read_ticker_record(record: TickerRecord, sequence: int | None, received_ns: 
             "market_id": record.market_id or None,
             "volume": volume,
             "open_interest": open_interest,
-            "dollar_volume": None if dollar_volume is None else str(dollar_volume),
-            "dollar_open_interest": (
-                None if dollar_open_interest is None else str(dollar_open_interest)
-            ),
+            "dollar_volume": dollar_volume,
+            "dollar_open_interest": dollar_open_interest,
         },
     )
 

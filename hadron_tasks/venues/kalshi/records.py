@@ -22,7 +22,6 @@ _Sequence = Annotated[int, msgspec.Meta(ge=-_INT64, le=_INT64 - 1)]
 _Milliseconds = Annotated[int, msgspec.Meta(ge=wire.EARLIEST_MS, lt=wire.LATEST_MS)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=wire.MAX_TEXT)]
 _Text = Annotated[str, msgspec.Meta(max_length=wire.MAX_TEXT)]
-_Total = Annotated[int, msgspec.Meta(ge=0)]
 _Levels = list[tuple[str, str]]
 
 
@@ -48,8 +47,8 @@ class TickerRecord(_Body):
     yes_ask_dollars: str | None = None
     volume_fp: str | None = None
     open_interest_fp: str | None = None
-    dollar_volume: _Total | None = None
-    dollar_open_interest: _Total | None = None
+    dollar_volume: int | None = None
+    dollar_open_interest: int | None = None
     yes_bid_size_fp: str | None = None
     yes_ask_size_fp: str | None = None
     last_trade_size_fp: str | None = None
