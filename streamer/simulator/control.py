@@ -1,9 +1,9 @@
 """The simulator's HTTP control port: JSON in, JSON out.
 
 ``GET /stats``, ``GET /markets``, ``POST /rate``, ``POST /pause``, ``POST /resume``,
-``POST /clock``, ``POST /faults``, ``POST /rest`` and ``POST /plants``. A new resource is a handler
-class and a line in :data:`_ROUTES`. The same port serves the REST sides of both simulated
-exchanges.
+``POST /clock``, ``POST /faults``, ``POST /rest``, ``POST /plants`` and ``POST /plants/offers``. A
+new resource is a handler class and a line in :data:`_ROUTES`. The same port serves the REST sides
+of both simulated exchanges.
 """
 
 from __future__ import annotations
@@ -352,6 +352,11 @@ class _PlantsHandler(_Handler):
         self.answer(planted._asdict())
 
 
+class _OffersHandler(_Handler):
+    def post(self) -> None:
+        self.answer({"offered": self.simulator.plants.offer()})
+
+
 _ROUTES: tuple[tuple[str, type[_Handler]], ...] = (
     (r"/stats", _StatsHandler),
     (r"/markets", _MarketsHandler),
@@ -362,6 +367,7 @@ _ROUTES: tuple[tuple[str, type[_Handler]], ...] = (
     (r"/faults", _FaultsHandler),
     (r"/rest", _RestHandler),
     (r"/plants", _PlantsHandler),
+    (r"/plants/offers", _OffersHandler),
 )
 
 

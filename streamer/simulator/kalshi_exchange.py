@@ -265,6 +265,15 @@ class KalshiExchange:
         body, before, after = self._quote(market)
         return subscription.send(b"ticker", body.encode(), _QUOTE, before, after)
 
+    def tell_book(self, market: Market) -> int:
+        """Send the whole book of a market to everybody who follows it by name."""
+        body = self.form.snapshot(market).encode()
+        columns = _book_columns(market.ticker)
+        return sum(
+            subscription.send(b"orderbook_snapshot", body, _SNAPSHOT, *columns)
+            for subscription in self.channels[BOOK].by_market.get(market.ticker, ())
+        )
+
     def tell_quote(self, market: Market) -> int:
         """Send a market's ticker to everybody who follows it."""
         body, before, after = self._quote(market)

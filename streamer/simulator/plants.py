@@ -3,6 +3,10 @@
 The profit is worked out here, in whole hundredths of a cent and in another way than Hadron does,
 so that a fault of one is not the other's too. A planted event stands still: its books move no
 more, nobody trades in it, it does not end.
+
+What connections of one exchange carry reaches a recorder in no order between them, so planting
+has two steps: an event is cleared, and what happens to its markets happens; later the planted
+offers are made. Who lets a recorder catch up in between knows what it saw first.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from streamer.simulator.combo_markets import SERIES as COMBO_SERIES
-from streamer.simulator.kalshi_exchange import BOOK, KalshiExchange
+from streamer.simulator.kalshi_exchange import KalshiExchange
 from streamer.simulator.lifecycle import Lifecycle
 from streamer.simulator.market import ONE_DOLLAR, Event, Market, Terms
 from streamer.simulator.rest_market import RestLeg, RestMarket
@@ -37,6 +41,15 @@ class Plant(NamedTuple):
     """Of all sets, after fees; 0 for a near miss."""
 
 
+class _Offer(NamedTuple):
+    """What a planted market will offer, in thousandths; 0 for a side that nobody offers."""
+
+    market: Market
+    bid: int
+    ask: int
+    hundredths: int
+
+
 class _Buy(NamedTuple):
     """A contract of a planted set: what it costs, in thousandths."""
 
@@ -57,9 +70,10 @@ class Plants:
         self._lifecycle = lifecycle
         self._combos = combos
         self._taken: set[str] = set()
+        self._coming: list[_Offer] = []
 
     def plant(self, kind: PlantKind, spoiled_by: Spoiler | None = None) -> Plant:
-        """Plant one.
+        """Clear an event for one; :meth:`offer` makes its offers.
 
         Raises:
             LookupError: No open event is left that it could be planted in, or it cannot be
@@ -77,6 +91,17 @@ class Plants:
         }[kind](spoiled_by)
         profit = 0 if spoiled_by else _profit_cents(buys, pays)
         return Plant(kind, [buy.ticker for buy in buys], _SIZE, profit)
+
+    def offer(self) -> int:
+        """Make the offers of all that was planted since; returns how many there are."""
+        made = len(self._coming)
+        for market, bid, ask, hundredths in self._coming:
+            market.yes = {bid: hundredths} if bid else {}
+            market.no = {ONE_DOLLAR - ask: hundredths} if ask else {}
+            self._exchange.tell_book(market)
+            self._exchange.tell_quote(market)
+        self._coming.clear()
+        return made
 
     def _crossed(self, spoiled_by: Spoiler | None) -> tuple[list[_Buy], int]:
         event = self._take(lambda one: _is_ladder(one) and len(one.markets) >= 3)
@@ -200,16 +225,15 @@ class Plants:
         size: int = _SIZE,
         spoiled_by: Spoiler | None = None,
     ) -> None:
-        """Let a market stand still at these prices; 0 for a side that nobody offers."""
-        hundredths = 50 if spoiled_by == "size" else size * 100
+        """Clear a market, which stands still from now on; later it is to have these prices."""
         market.has_book = True
-        market.yes = {bid: hundredths} if bid else {}
-        market.no = {ONE_DOLLAR - ask: hundredths} if ask else {}
-        book = self._exchange.channels[BOOK]
-        for subscription in book.by_market.get(market.ticker, ()):
-            self._exchange.send_book(subscription, market.ticker)
+        market.yes, market.no = {}, {}
+        self._exchange.tell_book(market)
         self._exchange.tell_quote(market)
         self._exchange.close_market(market)
+        if bid or ask:
+            hundredths = 50 if spoiled_by == "size" else size * 100
+            self._coming.append(_Offer(market, bid, ask, hundredths))
         if spoiled_by == "halt":
             self._halt(market)
 

@@ -29,7 +29,7 @@ class Terminal:
 
     def start(self, *options: str) -> None:
         self.up = subprocess.Popen(
-            [HADRON, "up", "--rate", "300", "--no-flower", *options],
+            [HADRON, "up", "--rate", "60", "--no-flower", *options],
             cwd=self.directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -29,7 +29,7 @@ def fleet(
     start_shared_fleet: Callable[..., RunningFleet], module_database_url: str
 ) -> RunningFleet:
     started = start_shared_fleet(
-        venues=("kalshi",), rate=500.0, concurrency=1, database_url=module_database_url
+        venues=("kalshi",), rate=200.0, concurrency=1, database_url=module_database_url
     )
     started.wait_until_flowing()
     return started

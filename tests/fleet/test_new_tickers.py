@@ -20,7 +20,7 @@ def test_what_the_stream_brings_is_named_without_a_crawl(
     start_fleet: Callable[..., RunningFleet], database_url: str
 ) -> None:
     fleet = start_fleet(
-        venues=("kalshi",), rate=300.0, simulated_markets=40, database_url=database_url
+        venues=("kalshi",), rate=100.0, simulated_markets=40, database_url=database_url
     )
     # Or it would start the first crawl of this database, which names everything, too.
     _schedule(fleet, "disable", "crawl-watch")

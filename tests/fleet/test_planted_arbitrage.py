@@ -27,6 +27,11 @@ GROUPED = """
 CRAWLED = """
     SELECT count(*) FROM crawl_runs WHERE kind IN ('full', 'combos') AND status = 'complete'
 """
+CLEARED = """
+    SELECT count(*) FILTER (WHERE q.bid IS NULL AND q.ask IS NULL),
+        count(*) FILTER (WHERE i.status = 'inactive')
+    FROM instruments i JOIN latest_quotes q ON q.instrument_id = i.id WHERE i.ticker = ANY(%s)
+"""
 FOUND = """
     SELECT o.kind, o.profit, o.sets, extract(epoch FROM o.first_seen_at - quoted.at)
     FROM arbitrage_opportunities o, LATERAL (
@@ -39,14 +44,25 @@ FOUND = """
 
 
 def plant(fleet: RunningFleet, kind: str, spoiled_by: str | None = None) -> dict[str, Any]:
+    """Clear the stage for one, and wait until Hadron knows it."""
+    planted = control(fleet, "plants", {"kind": kind, "spoiled_by": spoiled_by})
+    tickers = sorted(set(planted["tickers"]))
+    known = (len(tickers), int(spoiled_by == "halt"))
+    fleet.wait_for(
+        lambda: fleet.query(CLEARED, tickers) == [known], 120, f"a cleared stage for {planted}"
+    )
+    return planted
+
+
+def control(fleet: RunningFleet, path: str, body: dict[str, Any]) -> dict[str, Any]:
     assert fleet.simulator is not None
-    body = json.dumps({"kind": kind, "spoiled_by": spoiled_by}).encode()
-    request = urllib.request.Request(f"{fleet.simulator['control_url']}/plants", data=body)
+    url = f"{fleet.simulator['control_url']}/{path}"
+    request = urllib.request.Request(url, data=json.dumps(body).encode())
     try:
         with urllib.request.urlopen(request, timeout=60) as reply:
             answer: dict[str, Any] = json.load(reply)
     except urllib.error.HTTPError as error:
-        raise AssertionError(f"{kind} {spoiled_by}: {error.read()!r}") from None
+        raise AssertionError(f"{path} {body}: {error.read()!r}") from None
     return answer
 
 
@@ -68,9 +84,10 @@ def test_all_that_is_planted_is_found_and_no_near_miss(
     fleet.wait_for(lambda: fleet.query(GROUPED)[0][0], 120, "groups of every kind")
     fleet.run_for(5)
     ((since,),) = fleet.query("SELECT now()")
+    near_misses = [plant(fleet, kind, spoiler) for kind, spoiler in NEAR_MISSES]
+    planted = [plant(fleet, kind) for kind in KINDS]
     with StallMeter() as meter:
-        near_misses = [plant(fleet, kind, spoiler) for kind, spoiler in NEAR_MISSES]
-        planted = [plant(fleet, kind) for kind in KINDS]
+        control(fleet, "plants/offers", {})
         for one in planted:
             fleet.wait_for(lambda one=one: found(fleet, one, since), 120, f"the planted {one}")
             ((_, profit, sets, after_s),) = found(fleet, one, since)

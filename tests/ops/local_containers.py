@@ -166,16 +166,23 @@ class LocalFleet:
         with self.redis_client() as client:
             return sum(stream.backlog for stream in read_streams(client, venues))
 
+    def pace(self, rate: int) -> None:
+        """Let each exchange send so many messages a second."""
+        self._tell_exchanges("rate", rate=rate)
+
     def silence(self, venues: Sequence[str], timeout_s: float = 120.0) -> None:
         """Let the exchanges fall silent, and all that they sent be stored."""
-        url = f"http://{self.address('8703')}/pause"
-        urllib.request.urlopen(urllib.request.Request(url, b"{}", method="POST")).close()
+        self._tell_exchanges("pause")
 
         def is_silent() -> bool:
             newest_ns = max((report.last_frame_ns or 0 for report in self.feeds()), default=0)
             return time.time_ns() - newest_ns > _SILENT_AFTER_NS
 
         self.until(lambda: is_silent() and self.backlog(venues) == 0, timeout_s)
+
+    def _tell_exchanges(self, what: str, **body: object) -> None:
+        url = f"http://{self.address('8703')}/{what}"
+        urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode())).close()
 
     def accounts(
         self, venues: Sequence[str], since: datetime, ledger: Path | None = None
