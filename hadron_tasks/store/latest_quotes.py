@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.store.copy_text import NULL, TICK_COLUMNS, copy_in
+from hadron_tasks.store.copy_text import NULL, TICK_COLUMNS
 from hadron_tasks.tick import TickType
 
 # As they stand in a line.
@@ -28,14 +28,10 @@ place."""
 # Where a line of the newest state tells what: see _COLUMNS.
 _PRICE_PART, _QUOTE_PART, _TRADE_PART = slice(2, 4), slice(4, 9), slice(9, 12)
 
-_MAKE_STAGING = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS latest_staging (LIKE latest_quotes) ON COMMIT DELETE ROWS
-"""
 _COLUMNS = (
     "instrument_id, venue, price, price_time, bid, ask, bid_size, ask_size, quote_time,"
     " last_trade_price, last_trade_size, last_trade_time, received_at"
 )
-_COPY = f"COPY latest_staging ({_COLUMNS}) FROM STDIN"
 
 
 def _newest(time_column: str, *columns: str) -> str:
@@ -46,9 +42,10 @@ def _newest(time_column: str, *columns: str) -> str:
     )
 
 
-# In key order, so that two workers with the same instruments wait and never deadlock.
+# In key order, so that two workers with the same instruments wait and never deadlock. Not by way of
+# a temporary table: emptying that at the commit waits for the disk.
 _UPSERT = f"""
-    INSERT INTO latest_quotes ({_COLUMNS}) SELECT {_COLUMNS} FROM latest_staging
+    INSERT INTO latest_quotes ({_COLUMNS}) SELECT {_COLUMNS} FROM unnest(%s::latest_told[])
     ORDER BY instrument_id
     ON CONFLICT (instrument_id) DO UPDATE SET
     {_newest("price_time", "price")},
@@ -78,8 +75,8 @@ class Newest(NamedTuple):
     """What ticks tell to be the newest of each instrument, ready to be written."""
 
     instrument_ids: list[str]
-    lines: bytes
-    """As COPY text, in the order of ``_COLUMNS``."""
+    rows: str
+    """As the text of an array of ``latest_told``."""
 
 
 def newest_of(
@@ -94,8 +91,9 @@ def newest_of(
         elsewhere: Instruments whose prices another venue is trusted for: left out.
     """
     told = {each: lines for each, lines in telling.items() if each not in elsewhere}
-    lines = "".join(["\t".join(_columns(about_one)) + "\n" for about_one in told.values()])
-    return Newest(list(told), lines.encode())
+    # Ids, numbers, times and venues: nothing in them has a meaning in the text of a row.
+    rows = ",".join([f'"({",".join(_columns(about_one))})"' for about_one in told.values()])
+    return Newest(list(told), f"{{{rows.replace(NULL, '')}}}")
 
 
 def write_latest(cursor: Cursor, newest: Newest) -> None:
@@ -104,9 +102,7 @@ def write_latest(cursor: Cursor, newest: Newest) -> None:
     Call it late in a transaction: it locks the rows of busy instruments until the commit.
     """
     if newest.instrument_ids:
-        cursor.execute(_MAKE_STAGING)
-        copy_in(cursor, _COPY, newest.lines)
-        cursor.execute(_UPSERT)
+        cursor.execute(_UPSERT, (newest.rows,))
 
 
 def _columns(lines: Sequence[str]) -> Sequence[str]:
