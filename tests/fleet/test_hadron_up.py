@@ -129,6 +129,8 @@ def check_dead_letters(terminal: Terminal) -> None:
 def test_a_message_that_is_missing_shows_in_the_exit_code(terminal: Terminal) -> None:
     terminal.start()
     terminal.wait_until_flowing()
+    quotes = "SELECT count(*) FROM ticks WHERE venue = 'kalshi' AND tick_type = 'quote'"
+    terminal.wait_for(lambda: terminal.query(quotes)[0][0] >= 2)
     connection = psycopg2.connect(terminal.database_url)
     with connection, connection.cursor() as cursor:
         cursor.execute(
