@@ -30,6 +30,7 @@ from hadron_tasks.store.partitions import KnownPartitions
 from hadron_tasks.store.session import blames_the_data, is_transient
 from hadron_tasks.store.tick_rows import TickRows
 from hadron_tasks.store.ticks import write_ticks
+from hadron_tasks.store.wal_flush import COMMIT_AT_ONCE
 from hadron_tasks.tick import HadronTick
 
 READ_AT_ONCE = 128
@@ -68,12 +69,22 @@ class BatchWriter:
         rules: What is particular to the venue.
         cache: Instrument ids; shared by all writers of the process.
         worker: This process's name in the accounts.
+        waits_for_disk: False commits at once; what was written may be forgotten again unless a
+            :class:`~hadron_tasks.store.wal_flush.WalFlush` follows.
     """
 
-    def __init__(self, rules: VenueRules, cache: InstrumentCache, worker: str) -> None:
+    def __init__(
+        self,
+        rules: VenueRules,
+        cache: InstrumentCache,
+        worker: str,
+        *,
+        waits_for_disk: bool = True,
+    ) -> None:
         self._rules = rules
         self._cache = cache
         self._worker = worker
+        self._waits_for_disk = waits_for_disk
         self._partitions = KnownPartitions()
         self.tallies = Tallies(rules.venue)
         self.quoted: set[str] = set()
@@ -187,6 +198,8 @@ class BatchWriter:
         venue = self._rules.venue
         now = datetime.now(UTC)
         with connection, connection.cursor() as cursor:
+            if not self._waits_for_disk:
+                cursor.execute(COMMIT_AT_ONCE)
             written = write_ticks(cursor, rows)
             new_lifecycle = self._write_lifecycle(cursor, found, ready.subjects)
             dead = write_dead_frames(cursor, decoded.dead)

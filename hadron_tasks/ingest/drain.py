@@ -17,16 +17,19 @@ from hadron_tasks.frame_pack import MAX_FRAMES
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.consumer import Delivery, StreamConsumer
 from hadron_tasks.ingest.latency import histogram, latency_key
+from hadron_tasks.ingest.settlement import Settlement
 from hadron_tasks.raw_stream import active_drains_key, drains_wanted, stream_key
 from hadron_tasks.store.accounts import Counts
 from hadron_tasks.store.session import KEPT_CONNECTIONS, raw_connection
+from hadron_tasks.store.wal_flush import WalFlush
 
 IDLE_S = 0.25
 """A drain that found nothing for so long ends: its process is free for other work."""
 
-WRITTEN_AT_ONCE = KEPT_CONNECTIONS
+WRITTEN_AT_ONCE = KEPT_CONNECTIONS - 1
 """Batches that a drain has under way at a time, each with a connection of its own: while PostgreSQL
-is waited for with some, another is made ready. Six are no faster, and take 34 MB more."""
+is waited for with some, another is made ready. Six are no faster, and take 34 MB more. One more
+connection settles what was committed."""
 
 GATHER_BELOW = 200
 GATHER_S = 0.02
@@ -92,13 +95,27 @@ class Drain:
             StreamUnavailable: Redis is away; what was committed stays so, and is recognised
                 when it is delivered again.
         """
-        total = Counts()
         deadline = time.monotonic() + budget_s
-        self._reach_database()
+        # Opened before anything is read: entries that cannot be stored should not be. And before
+        # anything is committed: see WalFlush.
+        with (
+            raw_connection(self._engine) as connection,
+            Settlement(WalFlush(connection), self._consumer) as settlement,
+        ):
+            return self._drain(deadline, settlement, linger, still_here)
+
+    def _drain(
+        self,
+        deadline: float,
+        settlement: Settlement,
+        linger: bool,
+        still_here: Callable[[], None],
+    ) -> Counts:
+        total = Counts()
         while abandoned := self._consumer.claim_abandoned(self._few):
             still_here()
             for batch in _transactions(abandoned, self._batch):
-                total.add(self._store(self._writers[0], batch))
+                total.add(self._store(self._writers[0], batch, settlement))
             if time.monotonic() > deadline:
                 return total
         with ThreadPoolExecutor(len(self._writers)) as threads:
@@ -117,7 +134,7 @@ class Drain:
                             idle.append(writing.pop(written))
                             total.add(self._result(written, deliveries))
                     writer = idle.popleft()
-                    writing[threads.submit(self._store, writer, batch)] = writer
+                    writing[threads.submit(self._store, writer, batch, settlement)] = writer
                 frames = sum(len(delivery.entries) for delivery in deliveries)
                 if not linger and len(deliveries) < wanted:
                     break
@@ -130,11 +147,6 @@ class Drain:
                 total.add(written.result())
         return total
 
-    def _reach_database(self) -> None:
-        """Entries that cannot be stored should not be read at all."""
-        with raw_connection(self._engine):
-            pass
-
     def _result(self, written: Future[Counts], deliveries: Sequence[Delivery]) -> Counts:
         """What came of a batch; if it failed, ``deliveries`` go back too."""
         try:
@@ -143,8 +155,10 @@ class Drain:
             self._release(deliveries)
             raise
 
-    def _store(self, writer: BatchWriter, deliveries: Sequence[Delivery]) -> Counts:
-        """Store a batch in one transaction, and acknowledge it."""
+    def _store(
+        self, writer: BatchWriter, deliveries: Sequence[Delivery], settlement: Settlement
+    ) -> Counts:
+        """Store a batch in one transaction, which is then to be settled."""
         entries = [entry for delivery in deliveries for entry in delivery.entries]
         try:
             with raw_connection(self._engine) as connection:
@@ -153,7 +167,7 @@ class Drain:
             self._release(deliveries)
             raise
         committed_ns = time.time_ns()
-        self._consumer.acknowledge([delivery.entry_id for delivery in deliveries])
+        settlement.add(delivery.entry_id for delivery in deliveries)
         self._count(writer, deliveries, committed_ns)
         return counts
 

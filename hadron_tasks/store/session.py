@@ -16,9 +16,9 @@ from sqlalchemy.engine import URL, make_url
 from hadron_tasks.errors import ConfigurationError, StoreUnavailable
 
 CONNECT_TIMEOUT_S = 5
-KEPT_CONNECTIONS = 4
-"""Connections that a process keeps once it has opened them: as many as a drain writes with. One
-beyond these is closed after each use."""
+KEPT_CONNECTIONS = 5
+"""Connections that a process keeps once it has opened them: as many as a drain has. One beyond
+these is closed after each use."""
 
 _TRANSIENT_CLASSES = {
     errorcodes.CLASS_CONNECTION_EXCEPTION,
@@ -116,6 +116,8 @@ def raw_connection(engine: Engine) -> Iterator[PgConnection]:
         raise
     try:
         yield cast(PgConnection, pooled.driver_connection)
+    except StoreUnavailable:  # another connection's, and told already
+        raise
     except Exception as error:
         if is_transient(error):
             pooled.invalidate(error)

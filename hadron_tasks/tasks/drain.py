@@ -87,10 +87,14 @@ def _instrument_cache() -> InstrumentCache:
 def _drain(venue: str) -> Drain:
     settings = get_settings()
     name = f"{socket.gethostname()}:{os.getpid()}"
+    writers = [
+        BatchWriter(rules_for(venue), _instrument_cache(), name, waits_for_disk=False)
+        for _ in range(WRITTEN_AT_ONCE)
+    ]
     return Drain(
         redis_client(),
         engine(),
-        [BatchWriter(rules_for(venue), _instrument_cache(), name) for _ in range(WRITTEN_AT_ONCE)],
+        writers,
         venue,
         name,
         batch=settings.drain_batch,

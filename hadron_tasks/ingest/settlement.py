@@ -1,0 +1,71 @@
+"""Taking frames off the raw stream once what they held is on the disk."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from hadron_tasks.errors import StreamUnavailable
+from hadron_tasks.ingest.consumer import StreamConsumer
+from hadron_tasks.store.wal_flush import WalFlush
+
+
+class Settlement:
+    """Settles entries, on a thread of its own: once they are durable they are acknowledged.
+
+    A disk stands still for half a second now and then. Batches that waited for it one by one held
+    up all that came meanwhile; so they are committed at once, and one flush settles all that were
+    committed before it. Leaving the context waits for the last, and raises what went wrong.
+
+    Args:
+        flush: Of a session that is older than every commit that :meth:`add` tells of.
+        consumer: Who read the entries.
+
+    Raises:
+        psycopg2.Error: The server went away, and may have forgotten what was committed: the entries
+            were given back, and those that it still knows will be recognised.
+        StreamUnavailable: Redis is away; the entries will be delivered again.
+    """
+
+    def __init__(self, flush: WalFlush, consumer: StreamConsumer) -> None:
+        self._flush = flush
+        self._consumer = consumer
+        self._committed: deque[bytes] = deque()
+        self._thread = ThreadPoolExecutor(1)
+        self._asked: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown()
+        for asked in self._asked:
+            asked.result()
+
+    def add(self, entry_ids: Iterable[bytes]) -> None:
+        """These are committed now."""
+        self._committed.extend(entry_ids)
+        self._asked.append(self._thread.submit(self._settle))
+
+    def _settle(self) -> None:
+        entry_ids = [self._committed.popleft() for _ in range(len(self._committed))]
+        if not entry_ids:  # with those before
+            return
+        try:
+            self._flush.flush()
+        except BaseException:
+            # Without this they would wait for somebody to claim them. When Redis is away, too,
+            # that is what happens.
+            with suppress(StreamUnavailable):
+                self._consumer.release(entry_ids)
+            raise
+        self._consumer.acknowledge(entry_ids)
