@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hadron_tasks.bench.floors import Commits
+from hadron_tasks.bench.disk import Looks, commits, unsettled
 from hadron_tasks.bench.measure import Bound, Figure, Report
 from hadron_tasks.bench.plan import Plan
 from hadron_tasks.bench.processes import cpu_s, resident_mb, with_children
@@ -31,8 +31,8 @@ class _Sample:
     frames: int
     cpu_s: float
     memory_mb: Mapping[str, float]
-    commits: Mapping[int, int]
-    """What commits of one row took."""
+    disk: Mapping[str, Mapping[int, int]]
+    """What was told of the disk, by the name of its figure."""
     at: float
 
 
@@ -64,13 +64,17 @@ def _steady(services: Services, rate: float, window_s: float) -> Report:
     services.redis().delete(latency_key(VENUE))
     try:
         fleet.start()
-        with Commits(services).running() as commits:
+        with commits(services) as committed, unsettled(services, VENUE) as waiting:
+            disk = {
+                "age of the oldest frame that is not known to be on the disk": waiting,
+                "commit of one row that waits for the disk": committed,
+            }
             time.sleep(SETTLE_S)
-            samples = [_sample(services, fleet, commits)]
+            samples = [_sample(services, fleet, disk)]
             for _ in range(WINDOWS):
                 time.sleep(window_s)
                 fleet.watch()
-                samples.append(_sample(services, fleet, commits))
+                samples.append(_sample(services, fleet, disk))
         fleet.finish()
     finally:
         fleet.close()
@@ -89,9 +93,12 @@ def _report(rate: float, samples: list[_Sample]) -> Report:
         report.figures.append(figure)
         if name in AT_MOST_MS:
             report.verdicts.append(Bound(figure.name, figure, AT_MOST_MS[name]))
-    floor = Figure(f"commit of one row meanwhile at {rate:,.0f}/s, p99", "ms")
-    floor.rounds = [_quantile_ms(a.commits, b.commits, QUANTILES["p99"]) for a, b in windows]
-    report.figures.append(floor)
+    for name in samples[0].disk:
+        told = Figure(f"{name} at {rate:,.0f}/s, p99", "ms")
+        told.rounds = [
+            _quantile_ms(a.disk[name], b.disk[name], QUANTILES["p99"]) for a, b in windows
+        ]
+        report.figures.append(told)
     first, last = samples[0], samples[-1]
     cost = Figure(f"CPU of the fleet at {rate:,.0f}/s", "s a million frames")
     cost.rounds = [(last.cpu_s - first.cpu_s) / max(1, last.frames - first.frames) * 1e6]
@@ -122,7 +129,7 @@ def _memory(rate: float, samples: list[_Sample]) -> Report:
     return Report([largest, growth], [Bound(growth.name, growth, MEMORY_GROWTH_MB)])
 
 
-def _sample(services: Services, fleet: Fleet, commits: Commits) -> _Sample:
+def _sample(services: Services, fleet: Fleet, disk: Mapping[str, Looks]) -> _Sample:
     client = services.redis()
     (stream,) = read_streams(client, (VENUE,))
     pids = {
@@ -136,6 +143,6 @@ def _sample(services: Services, fleet: Fleet, commits: Commits) -> _Sample:
         frames=stream.frames,
         cpu_s=sum(map(cpu_s, pids.values())),
         memory_mb={name: resident_mb(pid) for name, pid in pids.items()},
-        commits=commits.latency.copy(),
+        disk={name: looks.latency.copy() for name, looks in disk.items()},
         at=time.perf_counter(),
     )

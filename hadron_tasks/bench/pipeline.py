@@ -33,6 +33,7 @@ from hadron_tasks.raw_stream import (
 from hadron_tasks.settings import Settings
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
 from hadron_tasks.store.tick_rows import rows_of
+from hadron_tasks.store.wal_flush import WalFlush
 from hadron_tasks.venues.registry import rules_for
 
 VENUE = "kalshi"
@@ -64,11 +65,13 @@ def normalise(figure: Figure, frames: Sequence[RawFrame]) -> None:
 
 
 def write(figure: Figure, connection: PgConnection, frames: Sequence[RawFrame], batch: int) -> None:
-    """From frames in memory to committed rows, in this process: reading them included."""
-    writer = BatchWriter(rules_for(VENUE), InstrumentCache(1_000_000), "bench")
+    """From frames in memory to durable rows, in this process: reading them included."""
+    cache = InstrumentCache(1_000_000)
+    writer = BatchWriter(rules_for(VENUE), cache, "bench", waits_for_disk=False)
     with figure.timing(len(frames)):
         for some in batches(frames, batch):
             writer.write(connection, some)
+        WalFlush(connection).flush()
 
 
 class Workers:
@@ -104,8 +107,8 @@ class Workers:
             self._processes.clear()
 
     def drain(self, figure: Figure | None, frames: Sequence[RawFrame]) -> None:
-        """Put frames on the stream, let the workers store them, and time it from the first read to
-        the last commit: in between, what is done of batches that are under way cannot be seen.
+        """Put frames on the stream, let the workers store them, and time it from the first read
+        until all rows are on the disk: what is done of batches that are under way cannot be seen.
 
         Raises:
             HadronError: The workers stopped before the stream was empty; names their logs.
