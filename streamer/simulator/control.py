@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tornado.httpserver import HTTPServer
@@ -34,6 +34,9 @@ _MARKETS_A_PAGE = 1000
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+_Asked = TypeVar("_Asked", bound=_Request)
 
 
 class _Rate(_Request):
@@ -212,6 +215,13 @@ class _Handler(RequestHandler):
         return int(text)
 
 
+def _asked(model: type[_Asked], body: bytes) -> _Asked:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _explained(error) from None
+
+
 def _explained(error: ValidationError) -> HTTPError:
     faults = error.errors(include_url=False, include_input=False)
     lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults]
@@ -280,19 +290,13 @@ def _market(market: Market) -> dict[str, Any]:
 
 class _RateHandler(_Handler):
     def post(self) -> None:
-        try:
-            self.simulator.rate = _Rate.model_validate_json(self.request.body).rate
-        except ValidationError as error:
-            raise _explained(error) from None
+        self.simulator.rate = _asked(_Rate, self.request.body).rate
         self.answer({"rate": self.simulator.rate})
 
 
 class _ClockHandler(_Handler):
     def post(self) -> None:
-        try:
-            self.simulator.clock_ahead_s = _Clock.model_validate_json(self.request.body).ahead_s
-        except ValidationError as error:
-            raise _explained(error) from None
+        self.simulator.clock_ahead_s = _asked(_Clock, self.request.body).ahead_s
         self.answer({"ahead_s": self.simulator.clock_ahead_s})
 
 
@@ -319,10 +323,7 @@ class _FaultsHandler(_Handler):
 
 class _RestHandler(_Handler):
     def post(self) -> None:
-        try:
-            change = _RestChange.model_validate_json(self.request.body)
-        except ValidationError as error:
-            raise _explained(error) from None
+        change = _asked(_RestChange, self.request.body)
         rest = self.simulator.rest
         now_s = self.simulator.kalshi.now_ms() // 1000
         bulk = rest.catalogue.bulk
@@ -341,10 +342,7 @@ class _RestHandler(_Handler):
 
 class _PlantsHandler(_Handler):
     def post(self) -> None:
-        try:
-            wanted = _Plant.model_validate_json(self.request.body)
-        except ValidationError as error:
-            raise _explained(error) from None
+        wanted = _asked(_Plant, self.request.body)
         try:
             planted = self.simulator.plants.plant(wanted.kind, wanted.spoiled_by)
         except LookupError as error:

@@ -266,12 +266,11 @@ class KalshiExchange:
         return subscription.send(b"ticker", body.encode(), _QUOTE, before, after)
 
     def tell_book(self, market: Market) -> int:
-        """Send the whole book of a market to everybody who follows it by name."""
-        body = self.form.snapshot(market).encode()
-        columns = _book_columns(market.ticker)
-        return sum(
-            subscription.send(b"orderbook_snapshot", body, _SNAPSHOT, *columns)
-            for subscription in self.channels[BOOK].by_market.get(market.ticker, ())
+        """Send the whole book of a market to everybody who follows it."""
+        body = self.form.snapshot(market)
+        before, after = _book_columns(market.ticker)
+        return self.channels[BOOK].send(
+            market.ticker, b"orderbook_snapshot", body, _SNAPSHOT, before, after
         )
 
     def tell_quote(self, market: Market) -> int:
@@ -342,11 +341,7 @@ class KalshiExchange:
         return sent + deltas
 
     def _send_snapshot(self) -> int:
-        channel = self.channels[BOOK]
-        market = self._draw(channel)
-        body = self.form.snapshot(market)
-        before, after = _book_columns(market.ticker)
-        return channel.send(market.ticker, b"orderbook_snapshot", body, _SNAPSHOT, before, after)
+        return self.tell_book(self._draw(self.channels[BOOK]))
 
     def _tell_delta(self, market: Market, delta: Delta) -> int:
         channel = self.channels[BOOK]
