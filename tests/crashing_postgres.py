@@ -39,7 +39,7 @@ def crash(server_url: str) -> None:
 
 
 def await_recovery(server_url: str) -> None:
-    """Wait until it takes connections again."""
+    """Wait until it takes connections again: asked to end before, it may take a minute."""
     deadline = time.monotonic() + RECOVERS_WITHIN_S
     while True:
         try:

@@ -57,8 +57,8 @@ class Striker:
                 heapq.heappop(self._due).act()
             self.fleet.watch()
             time.sleep(0.02)
-        self.tell_exchange("clock", ahead_s=0)
-        self.tell_exchange("faults", fault="clear")
+        self.fleet.tell_exchanges("clock", ahead_s=0)
+        self.fleet.tell_exchanges("faults", fault="clear")
 
     def sent(self) -> dict[str, int]:
         """How many messages of each kind Kalshi has sent so far."""
@@ -66,16 +66,6 @@ class Striker:
         with urllib.request.urlopen(f"{self.fleet.simulator['control_url']}/stats") as reply:
             counts: dict[str, int] = json.load(reply)["sent"]["kalshi"]
         return counts
-
-    def tell_exchange(self, verb: str, **body: Any) -> dict[str, Any]:
-        """Ask something of the simulator's control port."""
-        assert self.fleet.simulator is not None
-        request = urllib.request.Request(
-            f"{self.fleet.simulator['control_url']}/{verb}", data=json.dumps(body).encode()
-        )
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            answer: dict[str, Any] = json.load(reply)
-        return answer
 
     @property
     def _elapsed(self) -> float:
@@ -187,12 +177,14 @@ class Striker:
 
     def _clock(self, fault: Fault, _how: str) -> str:
         ahead_s = float(fault.target)
-        self.tell_exchange("clock", ahead_s=ahead_s)
-        self._at(self._elapsed + fault.for_s, partial(self.tell_exchange, "clock", ahead_s=0))
+        self.fleet.tell_exchanges("clock", ahead_s=ahead_s)
+        self._at(
+            self._elapsed + fault.for_s, partial(self.fleet.tell_exchanges, "clock", ahead_s=0)
+        )
         return f"the exchanges' clocks {ahead_s:+} s"
 
     def _exchange(self, fault: str, **fields: Any) -> str:
-        return f"struck {self.tell_exchange('faults', fault=fault, **fields)['struck']}"
+        return f"struck {self.fleet.tell_exchanges('faults', fault=fault, **fields)['struck']}"
 
     def _server(self, target: str) -> Any:
         return getattr(self.fleet, f"{target}_server")

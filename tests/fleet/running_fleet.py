@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -81,13 +82,19 @@ class RunningFleet(Fleet):
 
     def strike(self, fault: str, **fields: object) -> None:
         """Let the simulated exchanges have a fault."""
+        self.tell_exchanges("faults", fault=fault, **fields)
+
+    def tell_exchanges(self, what: str, **body: object) -> dict[str, Any]:
+        """Ask something of the simulator's control port; its answer."""
         assert self.simulator is not None
-        request = urllib.request.Request(
-            f"{self.simulator['control_url']}/faults",
-            data=json.dumps({"fault": fault, **fields}).encode(),
-        )
-        with urllib.request.urlopen(request, timeout=120):
-            pass
+        url = f"{self.simulator['control_url']}/{what}"
+        request = urllib.request.Request(url, data=json.dumps(body).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=120) as reply:
+                answer: dict[str, Any] = json.load(reply)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{what} {body}: {error.read()!r}") from None
+        return answer
 
     def hadron(self, *arguments: str, exits: int = 0) -> str:
         """What a command prints that a person types beside the fleet."""

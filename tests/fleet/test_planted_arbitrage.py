@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -45,25 +42,13 @@ FOUND = """
 
 def plant(fleet: RunningFleet, kind: str, spoiled_by: str | None = None) -> dict[str, Any]:
     """Clear the stage for one, and wait until Hadron knows it."""
-    planted = control(fleet, "plants", {"kind": kind, "spoiled_by": spoiled_by})
+    planted = fleet.tell_exchanges("plants", kind=kind, spoiled_by=spoiled_by)
     tickers = sorted(set(planted["tickers"]))
     known = (len(tickers), int(spoiled_by == "halt"))
     fleet.wait_for(
         lambda: fleet.query(CLEARED, tickers) == [known], 120, f"a cleared stage for {planted}"
     )
     return planted
-
-
-def control(fleet: RunningFleet, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    assert fleet.simulator is not None
-    url = f"{fleet.simulator['control_url']}/{path}"
-    request = urllib.request.Request(url, data=json.dumps(body).encode())
-    try:
-        with urllib.request.urlopen(request, timeout=60) as reply:
-            answer: dict[str, Any] = json.load(reply)
-    except urllib.error.HTTPError as error:
-        raise AssertionError(f"{path} {body}: {error.read()!r}") from None
-    return answer
 
 
 def found(fleet: RunningFleet, planted: dict[str, Any], since: object) -> list[tuple[Any, ...]]:
@@ -87,7 +72,7 @@ def test_all_that_is_planted_is_found_and_no_near_miss(
     near_misses = [plant(fleet, kind, spoiler) for kind, spoiler in NEAR_MISSES]
     planted = [plant(fleet, kind) for kind in KINDS]
     with StallMeter() as meter:
-        control(fleet, "plants/offers", {})
+        fleet.tell_exchanges("plants/offers")
         for one in planted:
             fleet.wait_for(lambda one=one: found(fleet, one, since), 120, f"the planted {one}")
             ((_, profit, sets, after_s),) = found(fleet, one, since)

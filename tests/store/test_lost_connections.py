@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 import pytest
+from crashing_postgres import await_recovery
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from hadron_tasks.local.postgres_server import PostgresServer
@@ -43,19 +43,6 @@ def test_a_server_that_crashes_meanwhile_is_away(
         crash.join()
     assert is_transient(caught.value)
     await_recovery(url)
-
-
-def await_recovery(url: str) -> None:
-    """The server is asked to end when it has recovered: asked in between it may take a minute."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg2.connect(url).close()
-        except psycopg2.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        else:
-            return
 
 
 @pytest.mark.parametrize("statement", ["SELEC 1", "SELECT 1/0", "SELECT * FROM no_such_table"])
