@@ -14,7 +14,7 @@ from hadron_tasks.bench.measure import Figure
 from hadron_tasks.raw_stream import RawFrame, frame_fields
 from hadron_tasks.store.copy_text import TICK_COLUMNS, copy_in
 from hadron_tasks.store.tick_rows import text_of
-from hadron_tasks.store.wal_flush import COMMIT_AT_ONCE, WalFlush
+from hadron_tasks.store.wal_flush import COMMIT_AT_ONCE, flush_wal
 
 _COPY = f"COPY ticks ({', '.join(TICK_COLUMNS)}) FROM STDIN"
 _STREAM = "bench:floor"
@@ -34,7 +34,7 @@ def copy_ready_rows(
             with connection, connection.cursor() as cursor:
                 cursor.execute(COMMIT_AT_ONCE)
                 copy_in(cursor, _COPY, text)
-        WalFlush(connection).flush()
+        flush_wal(connection)
 
 
 def append_frames(figure: Figure, client: Redis, frames: Sequence[RawFrame], batch: int) -> None:

@@ -33,7 +33,7 @@ from hadron_tasks.raw_stream import (
 from hadron_tasks.settings import Settings
 from hadron_tasks.store.instruments import InstrumentCache, resolve_instruments
 from hadron_tasks.store.tick_rows import rows_of
-from hadron_tasks.store.wal_flush import WalFlush
+from hadron_tasks.store.wal_flush import flush_wal
 from hadron_tasks.venues.registry import rules_for
 
 VENUE = "kalshi"
@@ -71,7 +71,7 @@ def write(figure: Figure, connection: PgConnection, frames: Sequence[RawFrame], 
     with figure.timing(len(frames)):
         for some in batches(frames, batch):
             writer.write(connection, some)
-        WalFlush(connection).flush()
+        flush_wal(connection)
 
 
 class Workers:

@@ -70,7 +70,7 @@ class BatchWriter:
         cache: Instrument ids; shared by all writers of the process.
         worker: This process's name in the accounts.
         waits_for_disk: False commits at once; what was written may be forgotten again unless a
-            :class:`~hadron_tasks.store.wal_flush.WalFlush` follows.
+            :func:`~hadron_tasks.store.wal_flush.flush_wal` follows.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import redis
@@ -98,20 +99,20 @@ class StreamConsumer:
     def release(self, entry_ids: Sequence[bytes]) -> None:
         """Give entries back, so that whoever comes next claims them at once.
 
-        Raises:
-            StreamUnavailable: Redis cannot be reached; they are claimed after a while instead.
+        When Redis cannot be reached they are claimed after :data:`CLAIM_AFTER_MS` instead.
         """
-        self._with_group(
-            lambda: self._client.xclaim(
-                self._stream,
-                GROUP,
-                RELEASED,
-                min_idle_time=0,
-                message_ids=list(entry_ids),
-                idle=_LONG_IDLE_MS,
-                justid=True,
+        with suppress(StreamUnavailable):
+            self._with_group(
+                lambda: self._client.xclaim(
+                    self._stream,
+                    GROUP,
+                    RELEASED,
+                    min_idle_time=0,
+                    message_ids=list(entry_ids),
+                    idle=_LONG_IDLE_MS,
+                    justid=True,
+                )
             )
-        )
 
     def _with_group(self, action: Callable[[], _Result]) -> _Result:
         try:

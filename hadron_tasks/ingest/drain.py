@@ -21,7 +21,6 @@ from hadron_tasks.ingest.settlement import Settlement
 from hadron_tasks.raw_stream import active_drains_key, drains_wanted, stream_key
 from hadron_tasks.store.accounts import Counts
 from hadron_tasks.store.session import KEPT_CONNECTIONS, raw_connection
-from hadron_tasks.store.wal_flush import WalFlush
 
 IDLE_S = 0.25
 """A drain that found nothing for so long ends: its process is free for other work."""
@@ -97,10 +96,10 @@ class Drain:
         """
         deadline = time.monotonic() + budget_s
         # Opened before anything is read: entries that cannot be stored should not be. And before
-        # anything is committed: see WalFlush.
+        # anything is committed: see flush_wal.
         with (
             raw_connection(self._engine) as connection,
-            Settlement(WalFlush(connection), self._consumer) as settlement,
+            Settlement(connection, self._consumer) as settlement,
         ):
             return self._drain(deadline, settlement, linger, still_here)
 
@@ -172,10 +171,7 @@ class Drain:
         return counts
 
     def _release(self, deliveries: Sequence[Delivery]) -> None:
-        # What is not acknowledged is not done; without this it would wait for CLAIM_AFTER_MS.
-        # When Redis is away too, that is what happens.
-        with suppress(StreamUnavailable):
-            self._consumer.release([delivery.entry_id for delivery in deliveries])
+        self._consumer.release([delivery.entry_id for delivery in deliveries])
 
     def _count(
         self, writer: BatchWriter, deliveries: Sequence[Delivery], committed_ns: int

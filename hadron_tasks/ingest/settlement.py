@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
-from hadron_tasks.errors import StreamUnavailable
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
+
 from hadron_tasks.ingest.consumer import StreamConsumer
-from hadron_tasks.store.wal_flush import WalFlush
+from hadron_tasks.store.wal_flush import flush_wal
 
 
 class Settlement:
@@ -22,7 +21,8 @@ class Settlement:
     committed before it. Leaving the context waits for the last, and raises what went wrong.
 
     Args:
-        flush: Of a session that is older than every commit that :meth:`add` tells of.
+        connection: Older than every commit that :meth:`add` tells of; see
+            :func:`~hadron_tasks.store.wal_flush.flush_wal`.
         consumer: Who read the entries.
 
     Raises:
@@ -31,8 +31,8 @@ class Settlement:
         StreamUnavailable: Redis is away; the entries will be delivered again.
     """
 
-    def __init__(self, flush: WalFlush, consumer: StreamConsumer) -> None:
-        self._flush = flush
+    def __init__(self, connection: PgConnection, consumer: StreamConsumer) -> None:
+        self._connection = connection
         self._consumer = consumer
         self._committed: deque[bytes] = deque()
         self._thread = ThreadPoolExecutor(1)
@@ -41,12 +41,7 @@ class Settlement:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
         for asked in self._asked:
             asked.result()
@@ -61,11 +56,8 @@ class Settlement:
         if not entry_ids:  # with those before
             return
         try:
-            self._flush.flush()
+            flush_wal(self._connection)
         except BaseException:
-            # Without this they would wait for somebody to claim them. When Redis is away, too,
-            # that is what happens.
-            with suppress(StreamUnavailable):
-                self._consumer.release(entry_ids)
+            self._consumer.release(entry_ids)
             raise
         self._consumer.acknowledge(entry_ids)

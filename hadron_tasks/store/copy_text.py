@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -43,6 +44,14 @@ def copy_in(cursor: Cursor, statement: str, lines: bytes) -> None:
     longer).
     """
     cursor.copy_expert(statement, BytesIO(lines), size=len(lines) + 1)
+
+
+def array(values: Iterable[str]) -> str:
+    """Ids, numbers, times or rows as the text of an array.
+
+    A list would be written out as an expression for each value, which PostgreSQL reads one by one.
+    """
+    return f"{{{','.join(values)}}}"
 
 
 # The fields by position and the conditions in place: this line is written for every message, and

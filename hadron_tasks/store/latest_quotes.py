@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from hadron_tasks.store.copy_text import NULL, TICK_COLUMNS
+from hadron_tasks.store.copy_text import NULL, TICK_COLUMNS, array
 from hadron_tasks.tick import TickType
 
 # As they stand in a line.
@@ -92,8 +92,8 @@ def newest_of(
     """
     told = {each: lines for each, lines in telling.items() if each not in elsewhere}
     # Ids, numbers, times and venues: nothing in them has a meaning in the text of a row.
-    rows = ",".join([f'"({",".join(_columns(about_one))})"' for about_one in told.values()])
-    return Newest(list(told), f"{{{rows.replace(NULL, '')}}}")
+    rows = array([f'"({",".join(_columns(about_one))})"' for about_one in told.values()])
+    return Newest(list(told), rows.replace(NULL, ""))
 
 
 def write_latest(cursor: Cursor, newest: Newest) -> None:

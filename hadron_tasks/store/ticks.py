@@ -91,22 +91,14 @@ def _claim(cursor: Cursor, trades: Mapping[TradeId, Trade]) -> Collection[TradeI
     cursor.execute(
         _CLAIM_TRADES,
         (
-            _array(trade.instrument_id for trade in trades.values()),
-            _array(str(trade.trade_key) for trade in trades.values()),
-            _array(copy_text.timestamp(trade.event_us) for trade in trades.values()),
+            copy_text.array(trade.instrument_id for trade in trades.values()),
+            copy_text.array(str(trade.trade_key) for trade in trades.values()),
+            copy_text.array(copy_text.timestamp(trade.event_us) for trade in trades.values()),
         ),
     )
     if cursor.rowcount == len(trades):
         return trades.keys()
     return set(cursor.fetchall())
-
-
-def _array(values: Iterable[str]) -> str:
-    """Ids, numbers or times as the text of an array.
-
-    A list would be written out as an expression for each value, which PostgreSQL reads one by one.
-    """
-    return f"{{{','.join(values)}}}"
 
 
 def write_trades(cursor: Cursor, rows: TickRows) -> set[TradeId]:
@@ -141,7 +133,7 @@ def _lost_ones(cursor: Cursor, known: Mapping[TradeId, Trade]) -> set[TradeId]:
     cursor.execute(_ORPHANS, _identities(known))
     lost = set(cursor.fetchall())
     if lost:
-        times = _array(copy_text.timestamp(known[one].event_us) for one in lost)
+        times = copy_text.array(copy_text.timestamp(known[one].event_us) for one in lost)
         cursor.execute(_MOVE_CLAIMS, (*_identities(lost), times))
     return lost
 
@@ -149,7 +141,7 @@ def _lost_ones(cursor: Cursor, known: Mapping[TradeId, Trade]) -> set[TradeId]:
 def _identities(trades: Collection[TradeId]) -> tuple[str, str]:
     """As two arrays, in one order."""
     ids, keys = zip(*trades, strict=True)
-    return _array(ids), _array(map(str, keys))
+    return copy_text.array(ids), copy_text.array(map(str, keys))
 
 
 def _write_by_staging(cursor: Cursor, text: bytes) -> int:

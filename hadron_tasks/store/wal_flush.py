@@ -19,8 +19,8 @@ is all. Whoever reads the log (logical replication) does not look at them unless
 whose commits need not wait waits with this one."""
 
 
-class WalFlush:
-    """Tells when what was committed at once has become durable.
+def flush_wal(connection: PgConnection) -> None:
+    """Return when all that was committed before, by whatever session, is durable.
 
     The write-ahead log is one sequence: when a commit is on the disk (and on the standbys, if the
     server's ``synchronous_commit`` says so), then all commits before it are. The session that
@@ -30,16 +30,9 @@ class WalFlush:
     Args:
         connection: A session of its own, not a pooler's that changes from one transaction to the
             next.
+
+    Raises:
+        psycopg2.Error: The session has ended: nobody knows.
     """
-
-    def __init__(self, connection: PgConnection) -> None:
-        self._connection = connection
-
-    def flush(self) -> None:
-        """Return when all that was committed before, by whatever session, is durable.
-
-        Raises:
-            psycopg2.Error: The session has ended: nobody knows.
-        """
-        with self._connection, self._connection.cursor() as cursor:
-            cursor.execute(_SMALLEST_RECORD)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_SMALLEST_RECORD)

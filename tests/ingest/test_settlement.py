@@ -11,9 +11,11 @@ import psycopg2
 import pytest
 import redis
 from crashing_postgres import await_recovery, crash, write_only_when_told
+from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from quote_frames import append_quotes
 
 from hadron_tasks.errors import StoreUnavailable
+from hadron_tasks.ingest import settlement
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.drain import Drain
 from hadron_tasks.local.postgres_server import PostgresServer
@@ -21,7 +23,7 @@ from hadron_tasks.raw_stream import stream_key
 from hadron_tasks.store.instruments import InstrumentCache
 from hadron_tasks.store.migrations import upgrade
 from hadron_tasks.store.session import engine_for
-from hadron_tasks.store.wal_flush import WalFlush
+from hadron_tasks.store.wal_flush import flush_wal
 from hadron_tasks.venues.registry import rules_for
 
 FRAMES, BATCH = 200, 50
@@ -49,13 +51,12 @@ def test_rows_are_seen_before_they_are_on_the_disk_and_frames_stay_until_then(
 ) -> None:
     append_quotes(client, FRAMES)
     disk_moves_again = threading.Event()
-    flush = WalFlush.flush
 
-    def slow(one: WalFlush) -> None:
+    def slow(one: PgConnection) -> None:
         assert disk_moves_again.wait(60)
-        flush(one)
+        flush_wal(one)
 
-    monkeypatch.setattr(WalFlush, "flush", slow)
+    monkeypatch.setattr(settlement, "flush_wal", slow)
     with ThreadPoolExecutor(1) as thread:
         drained = thread.submit(drain_into(client, database_url).run, 60)
         while stored(database_url) < FRAMES:
@@ -77,17 +78,16 @@ def test_what_a_crashed_server_forgot_is_still_in_the_stream(
     append_quotes(client, 1)
     drain.run(60)
     append_quotes(client, FRAMES)
-    flush = WalFlush.flush
     crashed = threading.Event()
 
-    def crash_before(one: WalFlush) -> None:
+    def crash_before(one: PgConnection) -> None:
         while not crashed.is_set():
             if stored(database_url) == FRAMES:
                 crash(database_url)
                 crashed.set()
-        flush(one)
+        flush_wal(one)
 
-    monkeypatch.setattr(WalFlush, "flush", crash_before)
+    monkeypatch.setattr(settlement, "flush_wal", crash_before)
     with pytest.raises(StoreUnavailable) as told:
         drain.run(60)
     assert str(told.value).count("PostgreSQL") == 1
