@@ -84,6 +84,9 @@ class Drain:
     ) -> Counts:
         """Drain until the stream was empty for ``IDLE_S`` or ``budget_s`` is spent.
 
+        And for as long as the disk then stands still, which it would have to wait for: rather
+        frames that come meanwhile are stored than that they wait, too.
+
         Args:
             linger: False ends as soon as the stream is caught up with: for a drain that helps
                 another one, whose process other venues may be waiting for.
@@ -122,10 +125,12 @@ class Drain:
             writing: dict[Future[Counts], BatchWriter] = {}
             idle = deque(self._writers)
             wanted = self._few
-            while (left_s := deadline - time.monotonic()) > 0:
-                deliveries = self._consumer.read(wanted, int(min(left_s, IDLE_S) * 1000))
+            while time.monotonic() < deadline or settlement.disk_stands_still:
+                deliveries = self._consumer.read(wanted, int(IDLE_S * 1000))
                 still_here()
                 if not deliveries:
+                    if settlement.disk_stands_still:
+                        continue
                     break
                 for batch in _transactions(deliveries, self._batch):
                     if not idle:
@@ -141,7 +146,7 @@ class Drain:
                 likely = self._batch * len(deliveries) // max(1, frames)
                 wanted = max(self._few, min(likely, 2 * len(deliveries)))
                 if frames < GATHER_BELOW:
-                    time.sleep(min(GATHER_S, max(0.0, deadline - time.monotonic())))
+                    time.sleep(GATHER_S)
             for written in writing:
                 total.add(written.result())
         return total

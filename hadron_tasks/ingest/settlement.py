@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,9 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 
 from hadron_tasks.ingest.consumer import StreamConsumer
 from hadron_tasks.store.wal_flush import flush_wal
+
+STANDSTILL_S = 0.02
+"""A disk that takes longer than this for one flush stands still."""
 
 
 class Settlement:
@@ -37,6 +41,7 @@ class Settlement:
         self._committed: deque[bytes] = deque()
         self._thread = ThreadPoolExecutor(1)
         self._asked: list[Future[None]] = []
+        self._flushing_since: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -51,13 +56,22 @@ class Settlement:
         self._committed.extend(entry_ids)
         self._asked.append(self._thread.submit(self._settle))
 
+    @property
+    def disk_stands_still(self) -> bool:
+        """Whether to leave now would be to wait, for nobody knows how long."""
+        since = self._flushing_since
+        return since is not None and time.monotonic() - since > STANDSTILL_S
+
     def _settle(self) -> None:
         entry_ids = [self._committed.popleft() for _ in range(len(self._committed))]
         if not entry_ids:  # with those before
             return
+        self._flushing_since = time.monotonic()
         try:
             flush_wal(self._connection)
         except BaseException:
             self._consumer.release(entry_ids)
             raise
+        finally:
+            self._flushing_since = None
         self._consumer.acknowledge(entry_ids)

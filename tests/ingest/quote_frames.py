@@ -19,7 +19,7 @@ def quote_frame(number: int, ticker: str = KNOWN) -> RawFrame:
     return RawFrame(json.dumps(document).encode(), NOON_US * 1000 + number, CONNECTION)
 
 
-def append_quotes(client: redis.Redis, count: int) -> None:
-    """The first ``count`` of them, an entry of Kalshi's raw stream each."""
-    for number in range(count):
+def append_quotes(client: redis.Redis, count: int, *, first: int = 0) -> None:
+    """``count`` of them from ``first`` on, an entry of Kalshi's raw stream each."""
+    for number in range(first, first + count):
         client.xadd(stream_key("kalshi"), frame_fields(quote_frame(number)))  # type: ignore[arg-type]

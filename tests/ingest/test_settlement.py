@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -64,6 +65,32 @@ def test_rows_are_seen_before_they_are_on_the_disk_and_frames_stay_until_then(
         assert client.xlen(STREAM) == FRAMES
         disk_moves_again.set()
         assert drained.result(60).ticks == FRAMES
+    assert client.xlen(STREAM) == 0
+
+
+def test_a_drain_stays_while_the_disk_stands_still(
+    client: redis.Redis, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_quotes(client, FRAMES)
+    disk_stands_still, disk_moves_again = threading.Event(), threading.Event()
+
+    def slow(one: PgConnection) -> None:
+        disk_stands_still.set()
+        assert disk_moves_again.wait(60)
+        flush_wal(one)
+
+    monkeypatch.setattr(settlement, "flush_wal", slow)
+    budget_s = 0.1
+    with ThreadPoolExecutor(1) as thread:
+        drained = thread.submit(drain_into(client, database_url).run, budget_s)
+        assert disk_stands_still.wait(60)
+        time.sleep(10 * budget_s)
+        append_quotes(client, FRAMES, first=FRAMES)
+        deadline = time.monotonic() + 60
+        while stored(database_url) < 2 * FRAMES:
+            assert time.monotonic() < deadline, "who has no more to do but wait stores nothing"
+        disk_moves_again.set()
+        assert drained.result(60).ticks == 2 * FRAMES
     assert client.xlen(STREAM) == 0
 
 
