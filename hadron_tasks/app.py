@@ -28,6 +28,7 @@ MARKETS_QUEUE = "markets"
 does not make it late."""
 REST_QUEUE = "rest"
 """Work that waits for an exchange's REST API: on a queue of its own, so it delays no drain."""
+QUEUES = (DRAIN_QUEUE, MAINTENANCE_QUEUE, REST_QUEUE, MARKETS_QUEUE)
 
 POKE_EVERY_S = 2.0
 """How often beat looks whether a stream has data and no drain: the net under lost pokes."""
@@ -97,9 +98,7 @@ def make_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         task_time_limit=TIME_LIMIT_S,
         task_default_queue=MAINTENANCE_QUEUE,
-        task_queues=[
-            _queue(name) for name in (DRAIN_QUEUE, MAINTENANCE_QUEUE, REST_QUEUE, MARKETS_QUEUE)
-        ],
+        task_queues=[_queue(name) for name in QUEUES],
         task_routes={DRAIN_TASK: {"queue": DRAIN_QUEUE}},
         # Events are what Flower shows.
         worker_send_task_events=True,

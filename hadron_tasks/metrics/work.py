@@ -12,13 +12,11 @@ from typing import cast
 import redis
 
 from hadron_tasks import beat_health, counters, letter_room
-from hadron_tasks.app import MAINTENANCE_QUEUE, REST_QUEUE
+from hadron_tasks.app import QUEUES
 from hadron_tasks.counters import Counter
 from hadron_tasks.metrics.exposition import Distribution, Reading, Sample
-from hadron_tasks.pokes import DRAIN_QUEUE
 from hadron_tasks.worker_health import WorkerReport, queue_lengths, read_reports
 
-QUEUES = (DRAIN_QUEUE, MAINTENANCE_QUEUE, REST_QUEUE)
 _UNACKNOWLEDGED = "unacked"
 """Redis hash of kombu: what workers took and did not acknowledge yet."""
 

@@ -15,16 +15,14 @@ import psycopg2
 import redis
 from fleet.terminal import HADRON, PATIENCE_S
 
-from hadron_tasks.app import MAINTENANCE_QUEUE, MARKETS_QUEUE, REST_QUEUE
+from hadron_tasks.app import QUEUES
 from hadron_tasks.local.fleet import REDIS_ANSWER_S, Fleet
 from hadron_tasks.local.reconcile import VenueAccount
-from hadron_tasks.pokes import DRAIN_QUEUE
 from hadron_tasks.raw_stream import GROUP, stream_key
 from hadron_tasks.status import StreamStatus, read_streams
 from hadron_tasks.worker_health import queue_lengths
 
 VENUES = ("kalshi", "polygon")
-QUEUES = (DRAIN_QUEUE, MAINTENANCE_QUEUE, REST_QUEUE, MARKETS_QUEUE)
 
 
 class RunningFleet(Fleet):

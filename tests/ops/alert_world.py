@@ -102,6 +102,7 @@ class World:
         self.connect("polygon", "polygon-crypto")
         self.start_worker("drain", "maintenance")
         self.start_worker("rest")
+        self.start_worker("markets")
         beat_health.note_tick(self.client)
         self.schedule("tidy-streams", late_s=0)
         TokenBucket(self.client, "test").acquire("GET /markets", 1)

@@ -88,6 +88,7 @@ def check_what_people_look_at(fleet: LocalFleet) -> None:
     told_of_all = (
         'hadron_venue_live_connections{venue="kalshi"} 4.0',
         'hadron_workers{queue="rest"} 1.0',
+        'hadron_workers{queue="markets"} 1.0',
     )
     fleet.until(lambda: all(map(ask(metrics).__contains__, told_of_all)), 120)
     told = ask(metrics)

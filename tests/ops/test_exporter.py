@@ -199,6 +199,7 @@ def test_everything_in_the_table_is_told_with_its_value(
     assert scrape.value("hadron_feed_gap_missing_messages", **kalshi, state="open") == 12
     assert scrape.value("hadron_workers", queue="drain") == 1
     assert scrape.value("hadron_workers", queue="rest") == 0
+    assert scrape.value("hadron_workers", queue="markets") == 0
     assert scrape.value("hadron_worker_processes", queue="maintenance") == 2
     (late_s,) = scrape.all("hadron_schedule_overdue_seconds").values()
     assert 40 <= late_s <= 40 + took_s
