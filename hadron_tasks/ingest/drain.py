@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass
 
 import redis
 from sqlalchemy import Engine
@@ -38,6 +39,10 @@ every handful of frames would cost far more than the little latency this adds.""
 ACTIVE_FOR_S = 3.0
 """How long a drain counts as at work after it last said so, which it does with every batch. A
 killed one is forgotten after it, and another takes its place."""
+
+STAY_S = 10.0
+"""How much longer than it should a drain goes on while the disk stands still. It could not end,
+only wait: rather what comes meanwhile is stored than that it waits, too."""
 
 COOL_DOWN_S = 2.0
 """How long a drain that found no database keeps its place, so that no other tries at once."""
@@ -84,8 +89,7 @@ class Drain:
     ) -> Counts:
         """Drain until the stream was empty for ``IDLE_S`` or ``budget_s`` is spent.
 
-        And for as long as the disk then stands still, which it would have to wait for: rather
-        frames that come meanwhile are stored than that they wait, too.
+        If the disk stands still then it goes on, for up to :data:`STAY_S`.
 
         Args:
             linger: False ends as soon as the stream is caught up with: for a drain that helps
@@ -104,51 +108,50 @@ class Drain:
             raw_connection(self._engine) as connection,
             Settlement(connection, self._consumer) as settlement,
         ):
-            return self._drain(deadline, settlement, linger, still_here)
+            return self._drain(_Term(deadline, linger, settlement, still_here))
 
-    def _drain(
-        self,
-        deadline: float,
-        settlement: Settlement,
-        linger: bool,
-        still_here: Callable[[], None],
-    ) -> Counts:
+    def _drain(self, term: _Term) -> Counts:
         total = Counts()
         while abandoned := self._consumer.claim_abandoned(self._few):
-            still_here()
+            term.still_here()
             for batch in _transactions(abandoned, self._batch):
-                total.add(self._store(self._writers[0], batch, settlement))
-            if time.monotonic() > deadline:
+                total.add(self._store(self._writers[0], batch, term.settlement))
+            if time.monotonic() > term.deadline:
                 return total
         with ThreadPoolExecutor(len(self._writers)) as threads:
-            # While PostgreSQL is waited for with one batch, others are made ready.
-            writing: dict[Future[Counts], BatchWriter] = {}
-            idle = deque(self._writers)
-            wanted = self._few
-            while time.monotonic() < deadline or settlement.disk_stands_still:
-                deliveries = self._consumer.read(wanted, int(IDLE_S * 1000))
-                still_here()
-                if not deliveries:
-                    if settlement.disk_stands_still:
-                        continue
-                    break
-                for batch in _transactions(deliveries, self._batch):
-                    if not idle:
-                        for written in wait(writing, return_when=FIRST_COMPLETED).done:
-                            idle.append(writing.pop(written))
-                            total.add(self._result(written, deliveries))
-                    writer = idle.popleft()
-                    writing[threads.submit(self._store, writer, batch, settlement)] = writer
-                frames = sum(len(delivery.entries) for delivery in deliveries)
-                if not linger and len(deliveries) < wanted:
-                    break
-                # What comes next may be packed otherwise: no more than twice of what this was.
-                likely = self._batch * len(deliveries) // max(1, frames)
-                wanted = max(self._few, min(likely, 2 * len(deliveries)))
-                if frames < GATHER_BELOW:
-                    time.sleep(GATHER_S)
-            for written in writing:
-                total.add(written.result())
+            total.add(self._read_on(term, threads))
+            while not term.can_end():
+                total.add(self._read_on(term, threads))
+        return total
+
+    def _read_on(self, term: _Term, threads: ThreadPoolExecutor) -> Counts:
+        """Read and store until there is nothing more to do, or no more time."""
+        total = Counts()
+        # While PostgreSQL is waited for with one batch, others are made ready.
+        writing: dict[Future[Counts], BatchWriter] = {}
+        idle = deque(self._writers)
+        wanted = self._few
+        while time.monotonic() < term.deadline or term.must_stay:
+            deliveries = self._consumer.read(wanted, int(IDLE_S * 1000))
+            term.still_here()
+            for batch in _transactions(deliveries, self._batch):
+                if not idle:
+                    for written in wait(writing, return_when=FIRST_COMPLETED).done:
+                        idle.append(writing.pop(written))
+                        total.add(self._result(written, deliveries))
+                writer = idle.popleft()
+                writing[threads.submit(self._store, writer, batch, term.settlement)] = writer
+            caught_up = not deliveries if term.linger else len(deliveries) < wanted
+            if caught_up and not term.must_stay:
+                break
+            frames = sum(len(delivery.entries) for delivery in deliveries)
+            # What comes next may be packed otherwise: no more than twice of what this was.
+            likely = self._batch * len(deliveries) // max(1, frames)
+            wanted = max(self._few, min(likely, 2 * len(deliveries)))
+            if frames < GATHER_BELOW:
+                time.sleep(GATHER_S)
+        for written in writing:
+            total.add(written.result())
         return total
 
     def _result(self, written: Future[Counts], deliveries: Sequence[Delivery]) -> Counts:
@@ -193,6 +196,29 @@ class Drain:
             quote_changes.enqueue(pipeline, writer.quoted)
             writer.quoted.clear()
             pipeline.execute()
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """How long a drain goes on."""
+
+    deadline: float
+    linger: bool
+    settlement: Settlement
+    still_here: Callable[[], None]
+
+    @property
+    def must_stay(self) -> bool:
+        """Whether to end now would be to wait for a disk that stands still."""
+        return self.settlement.disk_stands_still and not self._has_stayed
+
+    def can_end(self) -> bool:
+        """Whether all is settled, or will not be for long; waits a moment to see."""
+        return self.settlement.is_soon_done() or self._has_stayed
+
+    @property
+    def _has_stayed(self) -> bool:
+        return time.monotonic() > self.deadline + STAY_S
 
 
 def _transactions(deliveries: Sequence[Delivery], batch: int) -> Iterator[list[Delivery]]:

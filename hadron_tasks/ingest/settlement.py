@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Self
 
 from psycopg2.extensions import connection as PgConnection  # noqa: N812
@@ -13,8 +13,8 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from hadron_tasks.ingest.consumer import StreamConsumer
 from hadron_tasks.store.wal_flush import flush_wal
 
-STANDSTILL_S = 0.02
-"""A disk that takes longer than this for one flush stands still."""
+STANDSTILL_S = 0.05
+"""A disk that takes longer than this for one flush stands still, nobody knows for how long."""
 
 
 class Settlement:
@@ -58,9 +58,13 @@ class Settlement:
 
     @property
     def disk_stands_still(self) -> bool:
-        """Whether to leave now would be to wait, for nobody knows how long."""
+        """Whether the flush under way takes longer than flushes do."""
         since = self._flushing_since
         return since is not None and time.monotonic() - since > STANDSTILL_S
+
+    def is_soon_done(self) -> bool:
+        """Whether all that was added is settled, after a moment's wait if need be."""
+        return not wait(self._asked, STANDSTILL_S).not_done
 
     def _settle(self) -> None:
         entry_ids = [self._committed.popleft() for _ in range(len(self._committed))]

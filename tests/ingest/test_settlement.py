@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812
 from quote_frames import append_quotes
 
 from hadron_tasks.errors import StoreUnavailable
-from hadron_tasks.ingest import settlement
+from hadron_tasks.ingest import drain, settlement
 from hadron_tasks.ingest.batch import BatchWriter
 from hadron_tasks.ingest.drain import Drain
 from hadron_tasks.local.postgres_server import PostgresServer
@@ -28,6 +28,7 @@ from hadron_tasks.store.wal_flush import flush_wal
 from hadron_tasks.venues.registry import rules_for
 
 FRAMES, BATCH = 200, 50
+BUDGET_S = 0.2
 STREAM = stream_key("kalshi")
 
 
@@ -45,6 +46,12 @@ def ask(database_url: str, sql: str) -> Any:
 
 def stored(database_url: str) -> int:
     return int(ask(database_url, "SELECT count(*) FROM ticks"))
+
+
+def await_rows(database_url: str, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while stored(database_url) < count:
+        assert time.monotonic() < deadline, f"{stored(database_url)} of {count} rows"
 
 
 def test_rows_are_seen_before_they_are_on_the_disk_and_frames_stay_until_then(
@@ -68,30 +75,66 @@ def test_rows_are_seen_before_they_are_on_the_disk_and_frames_stay_until_then(
     assert client.xlen(STREAM) == 0
 
 
+class StandingDisk:
+    """A disk of which every flush stands still until it is told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.flushing = threading.Semaphore(0)
+        self.may_go_on = threading.Semaphore(0)
+        monkeypatch.setattr(settlement, "flush_wal", self._flush)
+
+    def _flush(self, connection: PgConnection) -> None:
+        self.flushing.release()
+        assert self.may_go_on.acquire(timeout=60)
+        flush_wal(connection)
+
+    def await_flush(self) -> None:
+        assert self.flushing.acquire(timeout=60)
+
+
+@pytest.mark.parametrize("linger", [True, False], ids=["the only drain", "a helper"])
 def test_a_drain_stays_while_the_disk_stands_still(
+    linger: bool, client: redis.Redis, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "STAY_S", 60)
+    disk = StandingDisk(monkeypatch)
+    append_quotes(client, FRAMES)
+    run = drain_into(client, database_url).run
+    with ThreadPoolExecutor(1) as thread:
+        drained = thread.submit(run, BUDGET_S, linger=linger)
+        try:
+            for number in range(1, 4):
+                disk.await_flush()
+                time.sleep(2 * BUDGET_S)  # as after a whole drain: it should have ended
+                append_quotes(client, FRAMES, first=number * FRAMES)
+                await_rows(database_url, (number + 1) * FRAMES)
+                disk.may_go_on.release()  # and the next flush stands still at once
+        finally:
+            disk.may_go_on.release(1000)
+        assert drained.result(60).ticks == 4 * FRAMES
+    assert client.xlen(STREAM) == 0
+
+
+def test_a_drain_does_not_stay_for_ever(
     client: redis.Redis, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(drain, "STAY_S", BUDGET_S)
+    disk = StandingDisk(monkeypatch)
     append_quotes(client, FRAMES)
-    disk_stands_still, disk_moves_again = threading.Event(), threading.Event()
-
-    def slow(one: PgConnection) -> None:
-        disk_stands_still.set()
-        assert disk_moves_again.wait(60)
-        flush_wal(one)
-
-    monkeypatch.setattr(settlement, "flush_wal", slow)
-    budget_s = 0.1
     with ThreadPoolExecutor(1) as thread:
-        drained = thread.submit(drain_into(client, database_url).run, budget_s)
-        assert disk_stands_still.wait(60)
-        time.sleep(10 * budget_s)
-        append_quotes(client, FRAMES, first=FRAMES)
-        deadline = time.monotonic() + 60
-        while stored(database_url) < 2 * FRAMES:
-            assert time.monotonic() < deadline, "who has no more to do but wait stores nothing"
-        disk_moves_again.set()
-        assert drained.result(60).ticks == 2 * FRAMES
-    assert client.xlen(STREAM) == 0
+        drained = thread.submit(drain_into(client, database_url).run, BUDGET_S)
+        try:
+            disk.await_flush()
+            await_rows(database_url, FRAMES)
+            time.sleep(2 * BUDGET_S + drain.IDLE_S + 1)
+            append_quotes(client, FRAMES, first=FRAMES)
+            time.sleep(1)
+            assert stored(database_url) == FRAMES
+            assert not drained.done(), "frames are left in the stream as if they were stored"
+        finally:
+            disk.may_go_on.release(1000)
+        assert drained.result(60).ticks == FRAMES
+    assert client.xlen(STREAM) == FRAMES
 
 
 def test_what_a_crashed_server_forgot_is_still_in_the_stream(
@@ -100,10 +143,10 @@ def test_what_a_crashed_server_forgot_is_still_in_the_stream(
     database_url = own_postgres_server.create_database("hadron")
     upgrade(database_url)
     write_only_when_told(own_postgres_server)
-    drain = drain_into(client, database_url)
+    draining = drain_into(client, database_url)
     # The first frame makes a partition and an instrument, for which the disk is waited for.
     append_quotes(client, 1)
-    drain.run(60)
+    draining.run(60)
     append_quotes(client, FRAMES)
     crashed = threading.Event()
 
@@ -116,7 +159,7 @@ def test_what_a_crashed_server_forgot_is_still_in_the_stream(
 
     monkeypatch.setattr(settlement, "flush_wal", crash_before)
     with pytest.raises(StoreUnavailable) as told:
-        drain.run(60)
+        draining.run(60)
     assert str(told.value).count("PostgreSQL") == 1
     monkeypatch.undo()
     await_recovery(database_url)
