@@ -54,27 +54,6 @@ def await_rows(database_url: str, count: int) -> None:
         assert time.monotonic() < deadline, f"{stored(database_url)} of {count} rows"
 
 
-def test_rows_are_seen_before_they_are_on_the_disk_and_frames_stay_until_then(
-    client: redis.Redis, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    append_quotes(client, FRAMES)
-    disk_moves_again = threading.Event()
-
-    def slow(one: PgConnection) -> None:
-        assert disk_moves_again.wait(60)
-        flush_wal(one)
-
-    monkeypatch.setattr(settlement, "flush_wal", slow)
-    with ThreadPoolExecutor(1) as thread:
-        drained = thread.submit(drain_into(client, database_url).run, 60)
-        while stored(database_url) < FRAMES:
-            assert not drained.done()
-        assert client.xlen(STREAM) == FRAMES
-        disk_moves_again.set()
-        assert drained.result(60).ticks == FRAMES
-    assert client.xlen(STREAM) == 0
-
-
 class StandingDisk:
     """A disk of which every flush stands still until it is told to go on."""
 
@@ -90,6 +69,21 @@ class StandingDisk:
 
     def await_flush(self) -> None:
         assert self.flushing.acquire(timeout=60)
+
+
+def test_rows_are_seen_before_they_are_on_the_disk_and_frames_stay_until_then(
+    client: redis.Redis, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = StandingDisk(monkeypatch)
+    append_quotes(client, FRAMES)
+    with ThreadPoolExecutor(1) as thread:
+        drained = thread.submit(drain_into(client, database_url).run, 60)
+        while stored(database_url) < FRAMES:
+            assert not drained.done()
+        assert client.xlen(STREAM) == FRAMES
+        disk.may_go_on.release(1000)
+        assert drained.result(60).ticks == FRAMES
+    assert client.xlen(STREAM) == 0
 
 
 @pytest.mark.parametrize("linger", [True, False], ids=["the only drain", "a helper"])
